@@ -1,0 +1,177 @@
+"""The ASE calculator."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from warnings import warn
+
+import numpy as np
+import torch
+from ase import Atoms
+from ase.calculators.calculator import Calculator, all_changes
+from ase.outputs import Properties, all_outputs
+
+from .crystal.symmetry import DEFAULT_SYMPREC
+from .crystal.validation import as_atoms
+from .errors import FailedCrystalsWarning
+from .prediction import Prediction, Predictor
+from .pretrained import Model, load_model
+from .properties import PROPERTIES
+
+
+class EqTensorCalculator(Calculator):
+    """Dielectric, elasticity and compliance tensors of crystals from one network pass.
+
+    Properties, all float64 numpy arrays in the Cartesian frame of the atoms:
+
+        dielectric_tensor             (3, 3)  total static (electronic + ionic), constant strain
+        electronic_dielectric_tensor  (3, 3)  clamped-ion, high-frequency part eps_inf
+        elasticity_tensor             (6, 6)  relaxed-ion stiffness in eV/Å^3, Voigt order
+                                              xx yy zz yz xz xy, no factors
+        compliance_tensor             (6, 6)  its inverse in Å^3/eV, engineering shear
+
+    `atoms.get_property(name)` and `calc.get_property(name, atoms)` return them. `prediction` keeps
+    the full record of the last calculation: provenance (model, hash, level of theory) and flags.
+
+    Args:
+        model: None for the default model, the name of a shipped one, the path of a .safetensors
+            file with its JSON card, or a loaded `Model`.
+        device: torch device of the network.
+        dtype: precision of the network, "float32" or "float64"; the tensor algebra and all
+            results are float64 in either case.
+        project: make tensors exactly invariant under the crystal's point group.
+        reduce_cell: predict on the primitive cell; results are in the given cell's frame anyway.
+        symprec: tolerance in Å of the symmetry search.
+        allow_untrained_elements: predict for elements that the training data of a property lack,
+            with a warning, instead of raising ElementError.
+
+    Raises (when a property is asked for):
+        StructureError: the atoms are not a bulk crystal that the model can describe.
+        ElementError: an element is absent from the training data of that property.
+        PropertyNotImplementedError: not a property of this calculator.
+    ModelError is raised at once if the model cannot be loaded. MetalWarning, MagneticWarning and
+    VacuumWarning are issued where results should not be trusted blindly.
+    """
+
+    implemented_properties = list(PROPERTIES)
+    ignored_changes = {"initial_charges", "initial_magmoms"}
+
+    def __init__(
+        self,
+        model: str | Path | Model | None = None,
+        device: str = "cpu",
+        *,
+        dtype: str = "float32",
+        project: bool = True,
+        reduce_cell: bool = True,
+        symprec: float = DEFAULT_SYMPREC,
+        allow_untrained_elements: bool = False,
+    ):
+        super().__init__()
+        if dtype not in ("float32", "float64"):
+            raise ValueError(f"dtype={dtype!r}: choose 'float32' or 'float64'")
+        loaded = model if isinstance(model, Model) else load_model(model)
+        loaded = loaded.on(device, getattr(torch, dtype))
+        self.predictor = Predictor(
+            loaded, device, project, reduce_cell, symprec, allow_untrained_elements
+        )
+        self.prediction: Prediction | None = None
+
+    @property
+    def name(self) -> str:
+        return "eqtensor"
+
+    @property
+    def model(self) -> Model:
+        """The model in use, with its card."""
+        return self.predictor.model
+
+    def todict(self, skip_default: bool = True) -> dict:
+        """JSON-able identity of the calculator: what ASE writes into trajectories and databases."""
+        settings = {
+            "dtype": str(next(self.model.network.parameters()).dtype).removeprefix("torch."),
+            "project": self.predictor.project,
+            "reduce_cell": self.predictor.reduce_cell,
+            "symprec": self.predictor.symprec,
+            "allow_untrained_elements": self.predictor.allow_untrained_elements,
+        }
+        return {"model": self.model.name, "sha256": self.model.sha256, **settings}
+
+    def calculate(
+        self,
+        atoms: Atoms | None = None,
+        properties: Sequence[str] = (),
+        system_changes: Sequence[str] = all_changes,
+    ) -> None:
+        """Fill `results` with all that can be predicted; raises if `properties` asks for more."""
+        self.results, self.prediction = {}, None
+        super().calculate(atoms, properties, system_changes)
+        self.prediction = self.predictor.predict_one(self.atoms)
+        self.results = {name: value.copy() for name, value in self.prediction.items()}
+        for name in properties:
+            if name in self.prediction.refused:
+                raise self.prediction.refused[name]
+
+    def get_property(self, name: str, atoms=None, allow_calculation: bool = True):
+        """A property by name, of ASE atoms or a pymatgen structure.
+
+        Issues the warnings that concern it, also for cached results. None if it is not cached
+        and `allow_calculation` is False.
+        """
+        atoms = None if atoms is None else as_atoms(atoms)
+        value = super().get_property(name, atoms, allow_calculation)
+        if value is not None:
+            self._warn(name)
+        return value
+
+    def calculate_properties(self, atoms: Atoms, properties: Sequence[str]) -> Properties:
+        """What `atoms.get_properties` calls, past `get_property`; same errors and warnings."""
+        exported = super().calculate_properties(atoms, properties)
+        for name in properties:
+            self._warn(name)
+        return exported
+
+    def _warn(self, name: str) -> None:
+        for warning in self.prediction.warnings_for(name):
+            warn(warning, stacklevel=3)
+
+    def export_properties(self) -> Properties:
+        """The results that ASE's own property registry knows (of ours: dielectric_tensor)."""
+        return Properties({k: v for k, v in self.results.items() if k in all_outputs})
+
+    def predict(self, structures: Sequence, progress: bool = False) -> list[Prediction]:
+        """Predict many crystals in batches, without touching any `atoms.calc` or the cache.
+
+        Args:
+            structures: ASE atoms or pymatgen structures.
+            progress: show a progress bar.
+
+        Returns:
+            One `Prediction` for each input, in order: `entry["elasticity_tensor"]` is the array
+            that the calculator would give. For a bad crystal `entry.error` holds the error and
+            `entry[...]` raises it; a FailedCrystalsWarning names the indices of all of them.
+        """
+        predictions = self.predictor.predict(structures, progress)
+        if failed := [i for i, p in enumerate(predictions) if p.error is not None]:
+            shown = "; ".join(str(predictions[i].error) for i in failed[:5])
+            warn(FailedCrystalsWarning(f"no prediction for crystals {failed}: {shown}"), stacklevel=2)
+        return predictions
+
+
+def get_property(self: Atoms, name: str) -> np.ndarray:
+    """Property `name` from the attached calculator, e.g. atoms.get_property("dielectric_tensor").
+
+    Added to ase.Atoms by ase_eqtensor where ASE has no such method. Raises RuntimeError when no
+    calculator is attached.
+    """
+    if self.calc is None:
+        raise RuntimeError(
+            f"{self.get_chemical_formula()} has no calculator: attach one, for example "
+            "atoms.calc = EqTensorCalculator()"
+        )
+    return self.calc.get_property(name, self)
+
+
+def add_get_property() -> None:
+    """Give ase.Atoms the pass-through method `get_property`, unless it has one."""
+    if not hasattr(Atoms, "get_property"):
+        Atoms.get_property = get_property

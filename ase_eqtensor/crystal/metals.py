@@ -1,0 +1,1 @@
+def is_likely_metal(atoms): return False

@@ -1,0 +1,223 @@
+"""Point group, site-symmetry classes, orbits and primitive cell of a crystal.
+
+One spglib search per crystal gives the space-group type, the primitive lattice and the setting;
+everything else follows from the type's tabulated operations. Tables are used, and not the
+operations that spglib lists for the given cell, because those are incomplete for a supercell whose
+shape breaks the lattice symmetry (24 instead of 48 for Si 1x1x2) and grow with its pure
+translations.
+
+An atom's class is its site-symmetry point group, the operations that fix its position. Positions
+in general position have the class "1"; so has every atom of a molecular-dynamics frame, whose
+space group is truly P1. "unknown" is kept for crystals in which the search itself fails. Magnetic
+moments are ignored.
+"""
+
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+import spglib
+from ase import Atoms
+
+# spglib reports failure by None up to 2.8 and by this exception afterwards.
+_SEARCH_ERROR = getattr(getattr(spglib, "error", None), "SpglibError", ())
+
+# Coordinates in data sets carry 1e-6 to 1e-3 Å of noise.
+DEFAULT_SYMPREC = 1e-2  # Å
+
+# An operation takes an atom to itself (within symprec) or to another atom (an interatomic distance
+# away), so every limit between the two tells them apart.
+SAME_SITE = 0.2  # Å
+
+# Number of rotations of each type in the crystallographic point groups, by International symbol.
+_ROTATION_COUNTS = {
+    # -6 -4 -3  m -1  1  2  3  4  6
+    "1": (0, 0, 0, 0, 0, 1, 0, 0, 0, 0),
+    "-1": (0, 0, 0, 0, 1, 1, 0, 0, 0, 0),
+    "2": (0, 0, 0, 0, 0, 1, 1, 0, 0, 0),
+    "m": (0, 0, 0, 1, 0, 1, 0, 0, 0, 0),
+    "2/m": (0, 0, 0, 1, 1, 1, 1, 0, 0, 0),
+    "222": (0, 0, 0, 0, 0, 1, 3, 0, 0, 0),
+    "mm2": (0, 0, 0, 2, 0, 1, 1, 0, 0, 0),
+    "mmm": (0, 0, 0, 3, 1, 1, 3, 0, 0, 0),
+    "4": (0, 0, 0, 0, 0, 1, 1, 0, 2, 0),
+    "-4": (0, 2, 0, 0, 0, 1, 1, 0, 0, 0),
+    "4/m": (0, 2, 0, 1, 1, 1, 1, 0, 2, 0),
+    "422": (0, 0, 0, 0, 0, 1, 5, 0, 2, 0),
+    "4mm": (0, 0, 0, 4, 0, 1, 1, 0, 2, 0),
+    "-42m": (0, 2, 0, 2, 0, 1, 3, 0, 0, 0),
+    "4/mmm": (0, 2, 0, 5, 1, 1, 5, 0, 2, 0),
+    "3": (0, 0, 0, 0, 0, 1, 0, 2, 0, 0),
+    "-3": (0, 0, 2, 0, 1, 1, 0, 2, 0, 0),
+    "32": (0, 0, 0, 0, 0, 1, 3, 2, 0, 0),
+    "3m": (0, 0, 0, 3, 0, 1, 0, 2, 0, 0),
+    "-3m": (0, 0, 2, 3, 1, 1, 3, 2, 0, 0),
+    "6": (0, 0, 0, 0, 0, 1, 1, 2, 0, 2),
+    "-6": (2, 0, 0, 1, 0, 1, 0, 2, 0, 0),
+    "6/m": (2, 0, 2, 1, 1, 1, 1, 2, 0, 2),
+    "622": (0, 0, 0, 0, 0, 1, 7, 2, 0, 2),
+    "6mm": (0, 0, 0, 6, 0, 1, 1, 2, 0, 2),
+    "-6m2": (2, 0, 0, 4, 0, 1, 3, 2, 0, 0),
+    "6/mmm": (2, 0, 2, 7, 1, 1, 7, 2, 0, 2),
+    "23": (0, 0, 0, 0, 0, 1, 3, 8, 0, 0),
+    "m-3": (0, 0, 8, 3, 1, 1, 3, 8, 0, 0),
+    "432": (0, 0, 0, 0, 0, 1, 9, 8, 6, 0),
+    "-43m": (0, 6, 0, 6, 0, 1, 3, 8, 0, 0),
+    "m-3m": (0, 6, 8, 9, 1, 1, 9, 8, 6, 0),
+}
+# Column of `_ROTATION_COUNTS` by determinant (-1, then +1) and trace (-3 ... 3).
+_TYPE_COLUMN = np.full((2, 7), -1)
+_TYPE_COLUMN[0, [1, 2, 3, 4, 0]] = 0, 1, 2, 3, 4
+_TYPE_COLUMN[1, [6, 2, 3, 4, 5]] = 5, 6, 7, 8, 9
+
+SITE_CLASSES: tuple[str, ...] = ("unknown", *_ROTATION_COUNTS)
+_CLASS_OF_COUNTS = {counts: i for i, counts in enumerate(_ROTATION_COUNTS.values(), start=1)}
+
+
+@dataclass(frozen=True)
+class CrystalSymmetry:
+    """Symmetry of a crystal of N atoms, in the Cartesian frame of the atoms it was found for.
+
+    rotations: (G, 3, 3) float64, the crystal's point group, G <= 48, identity first; orthogonal
+        and closed to rounding error, also for a distorted cell. Acts on column vectors.
+    site_class: (N,) int64, index into `SITE_CLASSES` of each atom's site-symmetry point group.
+    orbit: (N,) int64, smallest index among the atoms equivalent under the space group.
+    point_group: International symbol, or "unknown".
+    space_group: International number, or 0.
+    primitive_index: (P,) int64, atoms that make up one primitive cell, ascending.
+    primitive_cell: (3, 3) float64 in Å, primitive lattice vectors as rows. The given cell itself
+        when it is primitive already.
+    """
+
+    rotations: np.ndarray
+    site_class: np.ndarray
+    orbit: np.ndarray
+    point_group: str
+    space_group: int
+    primitive_index: np.ndarray
+    primitive_cell: np.ndarray
+
+    @property
+    def known(self) -> bool:
+        """Whether the symmetry search succeeded."""
+        return self.space_group > 0
+
+
+def analyse(atoms: Atoms, symprec: float = DEFAULT_SYMPREC) -> CrystalSymmetry:
+    """Symmetry of a fully periodic crystal, searched within `symprec` (Å).
+
+    Where spglib finds nothing (overlapping atoms, for example) the group is the identity, every
+    class "unknown" and the primitive cell the given one; nothing is raised.
+    """
+    cell = np.array(atoms.cell)
+    positions = atoms.get_scaled_positions(wrap=False)
+    dataset = _search((cell, positions, atoms.numbers), symprec)
+    if dataset is None:
+        return _unknown(cell, len(atoms))
+
+    _, index, copy_of = np.unique(
+        dataset.mapping_to_primitive, return_index=True, return_inverse=True
+    )
+    # Integers that build the given cell from the primitive one. Inverting them gives primitive
+    # vectors free of the noise of the search; a cell that is primitive is kept as it is.
+    if len(index) == len(atoms):
+        multiple = np.eye(3)
+    else:
+        multiple = np.rint(cell @ np.linalg.inv(dataset.primitive_lattice))
+    primitive_cell = np.linalg.solve(multiple, cell)
+
+    types = _tabulated_operations(dataset.hall_number)[2]
+    rotations, translations = _operations_in(multiple, dataset)
+    sites = positions[index] @ multiple
+    images = np.einsum("gij,pj->gpi", rotations, sites) + translations[:, None]
+    shift = images - sites
+    shift -= np.rint(shift)
+    fixes = np.linalg.norm(shift @ primitive_cell, axis=-1) < SAME_SITE
+    return CrystalSymmetry(
+        rotations=_cartesian(rotations, primitive_cell),
+        site_class=_class_index(fixes.T @ types)[copy_of],
+        orbit=dataset.crystallographic_orbits.astype(np.int64),
+        point_group=dataset.pointgroup.strip(),
+        space_group=int(dataset.number),
+        primitive_index=np.sort(index).astype(np.int64),
+        primitive_cell=primitive_cell,
+    )
+
+
+def primitive(atoms: Atoms, symmetry: CrystalSymmetry) -> Atoms:
+    """Bare primitive crystal (species, positions, cell) in the Cartesian frame of `atoms`."""
+    index = symmetry.primitive_index
+    return Atoms(
+        atoms.numbers[index], atoms.positions[index], cell=symmetry.primitive_cell, pbc=True
+    )
+
+
+def _search(crystal: tuple, symprec: float):
+    """spglib's dataset, or None where it finds nothing (which it says in either way)."""
+    try:
+        return spglib.get_symmetry_dataset(crystal, symprec=symprec)
+    except _SEARCH_ERROR:
+        return None
+
+
+def _unknown(cell: np.ndarray, n: int) -> CrystalSymmetry:
+    return CrystalSymmetry(
+        rotations=np.eye(3)[None],
+        site_class=np.zeros(n, dtype=np.int64),
+        orbit=np.arange(n),
+        point_group="unknown",
+        space_group=0,
+        primitive_index=np.arange(n),
+        primitive_cell=cell,
+    )
+
+
+@cache
+def _tabulated_operations(hall_number: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Rotations (G, 3, 3), translations (G, 3) and one-hot rotation types (G, 10) of a setting.
+
+    One operation for each distinct rotation, the identity first.
+    """
+    operations = spglib.get_symmetry_from_database(hall_number)
+    _, first = np.unique(operations["rotations"].reshape(-1, 9), axis=0, return_index=True)
+    first.sort()
+    rotations = operations["rotations"][first].astype(float)
+    proper = (np.linalg.det(rotations) > 0).astype(int)
+    trace = np.trace(rotations, axis1=1, axis2=2).astype(int)
+    return (
+        rotations,
+        operations["translations"][first],
+        np.eye(10, dtype=int)[_TYPE_COLUMN[proper, trace + 3]],
+    )
+
+
+def _operations_in(multiple: np.ndarray, dataset) -> tuple[np.ndarray, np.ndarray]:
+    """Operations x -> W x + w in the primitive basis; W (G, 3, 3) of integers, w (G, 3)."""
+    rotations, translations, _ = _tabulated_operations(dataset.hall_number)
+    # x_primitive = to_primitive @ (x_standard - origin)
+    to_primitive = multiple.T @ np.linalg.inv(dataset.transformation_matrix)
+    origin = dataset.origin_shift
+    translations = (rotations @ origin + translations - origin) @ to_primitive.T
+    return np.rint(to_primitive @ rotations @ np.linalg.inv(to_primitive)), translations
+
+
+def _cartesian(rotations: np.ndarray, cell: np.ndarray) -> np.ndarray:
+    """Orthogonal matrices (G, 3, 3) of the integer `rotations` of the lattice `cell` (rows).
+
+    The metric averaged over the group belongs to the nearest cell with the exact symmetry; the
+    stretch between the two has no rotation in it, so the Cartesian frame is kept.
+    """
+    basis = cell.T
+    metric = (rotations.transpose(0, 2, 1) @ (basis.T @ basis) @ rotations).mean(axis=0)
+    inverse = np.linalg.inv(basis)
+    square, axes = np.linalg.eigh(inverse.T @ metric @ inverse)
+    stretch = (axes * np.sqrt(square)) @ axes.T
+    basis = stretch @ basis
+    matrices = basis @ rotations @ np.linalg.inv(basis)
+    # One Newton step towards the polar factor removes the rounding of skewed cells.
+    return matrices @ (3 * np.eye(3) - matrices.transpose(0, 2, 1) @ matrices) / 2
+
+
+def _class_index(type_counts: np.ndarray) -> np.ndarray:
+    """Index into `SITE_CLASSES` (P,) of groups with `type_counts` (P, 10) rotations by type."""
+    return np.array([_CLASS_OF_COUNTS.get(tuple(counts), 0) for counts in type_counts.tolist()])

@@ -1,0 +1,65 @@
+"""Typed exceptions and warnings of the package.
+
+Every error names the structure or file, the offending value and a remedy. Every warning carries
+`flag`, a short machine-readable word that is also recorded with the prediction.
+"""
+
+
+class EqTensorError(Exception):
+    """Base class of every error that this package raises on purpose."""
+
+
+class StructureError(EqTensorError, ValueError):
+    """The crystal cannot be described by this model (no periodicity, overlapping atoms, ...)."""
+
+
+class ElementError(StructureError):
+    """An element that does not exist, or that the training data of a property lack."""
+
+
+class ModelError(EqTensorError):
+    """Weights that are missing, damaged, of another architecture, or an unknown model name."""
+
+
+class DataError(EqTensorError, ValueError):
+    """Training data that cannot be obtained, read or used."""
+
+
+class RecipeError(EqTensorError, ValueError):
+    """A recipe with an unknown field or a value out of range."""
+
+
+class EqTensorWarning(UserWarning):
+    """Base class of the package's warnings; `flag` is the machine-readable word for it."""
+
+    flag = "warning"
+
+
+class MetalWarning(EqTensorWarning):
+    """A dielectric tensor was asked for a likely metal, which has no static one."""
+
+    flag = "likely_metal"
+
+
+class MagneticWarning(EqTensorWarning):
+    """Magnetic moments are present; the model and its cell reduction ignore them."""
+
+    flag = "magnetic_moments_ignored"
+
+
+class VacuumWarning(EqTensorWarning):
+    """The cell holds a slab, wire or molecule with vacuum; the model knows bulk crystals."""
+
+    flag = "vacuum"
+
+
+class UntrainedElementWarning(EqTensorWarning):
+    """An element absent from the training data was accepted on request."""
+
+    flag = "untrained_element"
+
+
+class FailedCrystalsWarning(EqTensorWarning):
+    """Some crystals of a list could not be predicted; their entries hold the errors."""
+
+    flag = "failed_crystals"

@@ -1,0 +1,47 @@
+"""From node features to the irreps of crystal tensors: mean over atoms, then one head a target."""
+
+import torch
+from e3nn import o3
+from torch import nn
+
+from ..crystal.graph import GraphBatch
+from .convolution import Channels, blocks_by_l
+
+
+def crystal_mean(features: torch.Tensor, graph: GraphBatch) -> torch.Tensor:
+    """Mean over the atoms of each crystal, (N, D) -> (B, D); independent of the cell's size."""
+    total = features.new_zeros(len(graph.size), features.shape[1])
+    return total.index_add(0, graph.crystal, features) / graph.size[:, None].to(features.dtype)
+
+
+class Head(nn.Module):
+    """Irreps of one target from pooled features (B, D).
+
+    Invariants of the crystal decide, through a small perceptron, the scalar outputs and how much
+    each channel with l > 0 contributes to the outputs of its degree.
+    """
+
+    def __init__(self, channels: Channels, irreps: o3.Irreps, hidden: int):
+        super().__init__()
+        self.channels, self.irreps = channels, irreps
+        counts = {ir.l: mul for mul, ir in irreps}
+        self.counts = counts
+        gates = sum(channels[l] for l in counts if l > 0)
+        self.scalars = nn.Sequential(
+            nn.Linear(channels[0], hidden), nn.SiLU(), nn.Linear(hidden, counts.get(0, 0) + gates)
+        )
+        self.mix = nn.ParameterDict(
+            {str(l): torch.randn(channels[l], mul) for l, mul in counts.items() if l > 0}
+        )
+
+    def forward(self, pooled: torch.Tensor) -> torch.Tensor:
+        """(B, irreps.dim), components ordered as e3nn orders `irreps`."""
+        blocks = blocks_by_l(pooled, self.channels)
+        scalars, gates = self.scalars(blocks[0][:, 0]).tensor_split([self.counts.get(0, 0)], dim=1)
+        out = [scalars]
+        for l, mix in self.mix.items():
+            width = self.channels[int(l)]
+            gate, gates = gates.tensor_split([width], dim=1)
+            mixed = (blocks[int(l)] * (1 + gate)[:, None]) @ mix * width**-0.5  # (B, 2l+1, mul)
+            out.append(mixed.transpose(1, 2).flatten(1))
+        return torch.cat(out, dim=1)

@@ -1,0 +1,214 @@
+"""Prediction: crystals in, tensors with their provenance and flags out; no ASE calculator needed."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from warnings import warn
+
+import numpy as np
+import torch
+from ase import Atoms
+from ase.data import chemical_symbols
+from tqdm import tqdm
+
+from .crystal.graph import CrystalGraph, build_graph, collate
+from .crystal.metals import is_likely_metal
+from .crystal.symmetry import DEFAULT_SYMPREC, analyse, primitive
+from .crystal.validation import as_atoms, check_structure, structure_warnings
+from .errors import ElementError, EqTensorError, EqTensorWarning, MetalWarning, UntrainedElementWarning
+from .pretrained import Model
+from .properties import PROPERTIES
+from .tensors.notation import mandel_rotation, rotate_rank2
+
+BATCH_EDGES = 30_000  # edges in one pass through the network
+
+
+@dataclass(frozen=True)
+class Prediction(Mapping):
+    """Tensors of one crystal by property name, each a float64 array in the caller's frame.
+
+    Asking for a property that could not be predicted raises the reason (an `EqTensorError`);
+    asking for one that should not be trusted blindly issues the warning that says why.
+
+    tensors: property name -> array, see `ase_eqtensor.properties.PROPERTIES` for shapes and units.
+    refused: property name -> error.
+    warnings: what a user should know about the crystal; `flags` are their machine-readable names.
+    provenance: model name, sha256 and level of theory of the training data.
+    """
+
+    tensors: dict[str, np.ndarray]
+    refused: dict[str, EqTensorError]
+    warnings: tuple[EqTensorWarning, ...]
+    provenance: dict = field(repr=False)
+
+    @property
+    def flags(self) -> tuple[str, ...]:
+        return tuple(warning.flag for warning in self.warnings)
+
+    @property
+    def error(self) -> EqTensorError | None:
+        """Why nothing was predicted for this crystal, or None."""
+        return None if self.tensors else next(iter(self.refused.values()))
+
+    def warnings_for(self, name: str) -> list[EqTensorWarning]:
+        """Warnings that concern a property: metals concern the dielectric tensors only."""
+        dielectric = PROPERTIES[name].insulators_only
+        return [w for w in self.warnings if dielectric or not isinstance(w, MetalWarning)]
+
+    def record(self) -> dict:
+        """JSON-able account of what was computed: provenance and flags."""
+        return {**self.provenance, "flags": list(self.flags)}
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        if name in self.refused:
+            raise self.refused[name]
+        tensor = self.tensors[name]
+        for warning in self.warnings_for(name):
+            warn(warning, stacklevel=2)
+        return tensor
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.tensors)
+
+    def __len__(self) -> int:
+        return len(self.tensors)
+
+
+@dataclass(frozen=True)
+class _Prepared:
+    """A crystal that passed all checks, ready for the network."""
+
+    graph: CrystalGraph
+    rotations: np.ndarray
+    refused: dict[str, EqTensorError]
+    warnings: tuple[EqTensorWarning, ...]
+
+
+@dataclass(frozen=True)
+class Predictor:
+    """Runs a model on crystals.
+
+    model: the trained model; its network is on `device` already and fixes the precision.
+    project: average tensors over the crystal's point group, so that they have its exact symmetry.
+    reduce_cell: predict on the primitive cell (same frame); off for tests of the bare network.
+    symprec: tolerance of the symmetry search in Å.
+    allow_untrained_elements: predict, with a warning, for elements absent from the training data
+        of a property instead of refusing that property.
+    """
+
+    model: Model
+    device: str = "cpu"
+    project: bool = True
+    reduce_cell: bool = True
+    symprec: float = DEFAULT_SYMPREC
+    allow_untrained_elements: bool = False
+
+    def predict_one(self, structure) -> Prediction:
+        """Prediction for ASE atoms or a pymatgen structure; raises StructureError for bad input."""
+        return self._evaluate([self._prepare(structure)])[0]
+
+    def predict(self, structures: Sequence, progress: bool = False) -> list[Prediction]:
+        """Predictions aligned with `structures`; for a bad crystal the entry holds its error."""
+        results: list[Prediction | None] = [None] * len(structures)
+        pending: dict[int, _Prepared] = {}
+        edges = 0
+        for i, structure in enumerate(tqdm(structures, "crystals", disable=not progress)):
+            try:
+                pending[i] = self._prepare(structure)
+            except EqTensorError as error:
+                located = type(error)(f"crystal {i}: {error}")
+                results[i] = self._prediction({}, dict.fromkeys(PROPERTIES, located), ())
+                continue
+            edges += len(pending[i].graph.sender)
+            if edges > BATCH_EDGES:
+                self._flush(pending, results)
+                edges = 0
+        self._flush(pending, results)
+        return results
+
+    def _flush(self, pending: dict[int, _Prepared], results: list) -> None:
+        for i, prediction in zip(pending, self._evaluate(list(pending.values()))):
+            results[i] = prediction
+        pending.clear()
+
+    def _prepare(self, structure) -> _Prepared:
+        atoms = as_atoms(structure)
+        check_structure(atoms)
+        warnings = structure_warnings(atoms)
+        refused, untrained = self._element_coverage(atoms)
+        if is_likely_metal(atoms):
+            warnings.append(
+                MetalWarning(
+                    f"{atoms.get_chemical_formula()} is probably a metal, which has no static "
+                    "dielectric tensor; the model saw insulators only. Do not use its dielectric "
+                    "tensors unless you know of a band gap."
+                )
+            )
+        symmetry = analyse(atoms, self.symprec)
+        site_class, cell = symmetry.site_class, atoms
+        if self.reduce_cell:
+            cell = primitive(atoms, symmetry)
+            site_class = site_class[symmetry.primitive_index]
+        graph = build_graph(cell, self.model.network.architecture.cutoff, site_class)
+        return _Prepared(graph, symmetry.rotations, refused, (*warnings, *untrained))
+
+    def _element_coverage(
+        self, atoms: Atoms
+    ) -> tuple[dict[str, EqTensorError], list[EqTensorWarning]]:
+        refused: dict[str, EqTensorError] = {}
+        warnings: dict[str, EqTensorWarning] = {}
+        present = set(atoms.numbers.tolist())
+        for name, declared in PROPERTIES.items():
+            if missing := present - self.model.trained_elements(declared.trained_on):
+                symbols = ", ".join(chemical_symbols[z] for z in sorted(missing))
+                text = (
+                    f"{atoms.get_chemical_formula()}: {symbols} does not occur in the training "
+                    f"data of {declared.trained_on} of model {self.model.name!r}"
+                )
+                if self.allow_untrained_elements:
+                    warnings[declared.trained_on] = UntrainedElementWarning(text)
+                else:
+                    refused[name] = ElementError(
+                        f"{text}, so {name} would be a guess. Pass "
+                        "allow_untrained_elements=True to get it all the same."
+                    )
+        return refused, list(warnings.values())
+
+    def _evaluate(self, prepared: list[_Prepared]) -> list[Prediction]:
+        if not prepared:
+            return []
+        network = self.model.network
+        with torch.inference_mode():
+            log = network.logarithms(collate([p.graph for p in prepared]).to(self.device))
+            log = {name: value.cpu() for name, value in log.items()}
+            if self.project:
+                for i, crystal in enumerate(prepared):
+                    for name in ("stiffness", "electronic", "ionic"):
+                        log[name][i] = group_average(log[name][i], crystal.rotations)
+            output = {name: value.numpy() for name, value in network.tensors(log).items()}
+        results = []
+        for i, crystal in enumerate(prepared):
+            values = {
+                name: declared.from_network(output[declared.output][i])
+                for name, declared in PROPERTIES.items()
+                if name not in crystal.refused
+            }
+            results.append(self._prediction(values, crystal.refused, crystal.warnings))
+        return results
+
+    def _prediction(self, values, refused, warnings) -> Prediction:
+        provenance = {
+            "model": self.model.name,
+            "sha256": self.model.sha256,
+            "level_of_theory": self.model.level_of_theory,
+        }
+        return Prediction(values, refused, tuple(warnings), provenance)
+
+
+def group_average(matrix: torch.Tensor, group: np.ndarray) -> torch.Tensor:
+    """Average of a (3, 3) or Mandel (6, 6) matrix over a point group (G, 3, 3).
+
+    Taken of the logarithm, it leaves tensors positive definite and stiffness and compliance each
+    other's inverse.
+    """
+    action = group if len(matrix) == 3 else mandel_rotation(group)
+    return torch.from_numpy(rotate_rank2(matrix.numpy(), action).mean(axis=0))

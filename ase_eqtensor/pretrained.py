@@ -1,0 +1,135 @@
+"""Models on disk: plain tensors (safetensors) with a JSON card beside them.
+
+`NAME.safetensors` holds the weights, `NAME.json` the card: architecture, level of theory, elements
+seen in training, data, recipe, figures and the hash of the weights. Nothing is ever unpickled.
+"""
+
+import copy
+import hashlib
+import json
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from .errors import ModelError
+from .network.model import Architecture, TensorNetwork
+
+DEFAULT_MODEL = "joint-v1"
+CARD_FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Model:
+    """A trained network and its card. `network` is in evaluation mode."""
+
+    network: TensorNetwork
+    card: dict
+
+    @property
+    def name(self) -> str:
+        return self.card["name"]
+
+    @property
+    def sha256(self) -> str:
+        """Hash of the weights file."""
+        return self.card["sha256"]
+
+    @property
+    def level_of_theory(self) -> dict[str, str]:
+        """Property -> first-principles method of the training data."""
+        return self.card["level_of_theory"]
+
+    def on(self, device: str, dtype: torch.dtype) -> "Model":
+        """The same model on a device and in a precision; the original is left as it is."""
+        return Model(copy.deepcopy(self.network).to(device, dtype), self.card)
+
+    def trained_elements(self, target: str) -> frozenset[int]:
+        """Atomic numbers that occur in the training data of a target ("stiffness", ...)."""
+        return frozenset(self.card["elements"].get(target, ()))
+
+
+def available_models() -> list[str]:
+    """Names of the models that come with the package."""
+    return sorted(p.name.removesuffix(".json") for p in _shipped().iterdir() if p.name.endswith(".json"))
+
+
+def load_model(model: str | Path | None = None) -> Model:
+    """Load a shipped model by name (None: the default) or one's own by the path of its weights.
+
+    Raises ModelError, saying what to do, for an unknown name, a missing or damaged file, weights
+    whose hash differs from the card's, or weights that do not fit the architecture.
+    """
+    weights = _find(model)
+    card = _read_card(weights.with_suffix(".json"))
+    try:
+        digest = hashlib.sha256(weights.read_bytes()).hexdigest()
+    except OSError as error:
+        raise ModelError(f"cannot read the weights {weights}: {error}. Reinstall.") from error
+    if digest != card["sha256"]:
+        raise ModelError(
+            f"{weights} is damaged or not the file of its card: sha256 {digest[:12]}... instead of "
+            f"{card['sha256'][:12]}.... Reinstall the package or restore both files."
+        )
+    try:
+        with torch.random.fork_rng(devices=[]):  # initial weights are drawn and thrown away
+            network = TensorNetwork(Architecture(**card["architecture"]))
+        network.load_state_dict(load_file(weights), strict=True)
+    except (SafetensorError, RuntimeError, TypeError, ValueError) as error:
+        raise ModelError(f"{weights} does not fit the architecture in its card: {error}") from error
+    return Model(network.eval().requires_grad_(False), card)
+
+
+def save_model(network: TensorNetwork, card: dict, path: Path) -> Path:
+    """Write `path`.safetensors and `path`.json; returns the path of the weights.
+
+    `card` needs "level_of_theory" and "elements"; name, architecture, format and hash are added.
+    """
+    weights = path.with_suffix(".safetensors")
+    weights.parent.mkdir(parents=True, exist_ok=True)
+    save_file({k: v.contiguous() for k, v in network.state_dict().items()}, weights)
+    full = {
+        "name": weights.stem,
+        "format": CARD_FORMAT,
+        "sha256": hashlib.sha256(weights.read_bytes()).hexdigest(),
+        "architecture": network.architecture.to_dict(),
+        **card,
+    }
+    weights.with_suffix(".json").write_text(json.dumps(full, indent=1, ensure_ascii=False) + "\n")
+    return weights
+
+
+def _shipped() -> Path:
+    return Path(str(resources.files("ase_eqtensor.weights")))
+
+
+def _find(model: str | Path | None) -> Path:
+    name = DEFAULT_MODEL if model is None else str(model)
+    weights = Path(name) if name.endswith(".safetensors") else _shipped() / f"{name}.safetensors"
+    if weights.is_file():
+        return weights
+    if name in available_models():
+        raise ModelError(f"the weights of {name!r} are missing from the installation: {weights}")
+    raise ModelError(
+        f"no model {name!r}: choose one of {', '.join(available_models())} or give the path of a "
+        ".safetensors file with its .json card beside it"
+    )
+
+
+def _read_card(path: Path) -> dict:
+    try:
+        card = json.loads(path.read_text())
+    except (OSError, json.JSONDecodeError) as error:
+        raise ModelError(f"cannot read the model card {path}: {error}") from error
+    needed = {"name", "format", "sha256", "architecture", "level_of_theory", "elements"}
+    if missing := needed - card.keys():
+        raise ModelError(f"the model card {path} lacks {', '.join(sorted(missing))}")
+    if card["format"] != CARD_FORMAT:
+        raise ModelError(
+            f"{path} has card format {card['format']}, this version reads {CARD_FORMAT}; "
+            "use the package version that wrote it"
+        )
+    return card

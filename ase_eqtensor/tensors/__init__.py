@@ -1,0 +1,1 @@
+"""Tensor algebra: notation, irreps, the bounded exponential map and elastic moduli."""

@@ -1,0 +1,50 @@
+"""The bounded exponential map: tensors that are positive definite whatever the weights are.
+
+exp of an equivariant symmetric matrix A is equivariant and positive definite. Floating point keeps
+that promise only while the spread of A's eigenvalues stays far below ln(1/eps), so the deviation of
+A from its reference is bounded smoothly in Frobenius norm, and the exponential runs in float64.
+"""
+
+import torch
+
+LOG_BOUND = 12.0  # |A - reference| < 12: eigenvalues of exp(A) within e^-12 ... e^12 of typical
+
+
+def bound_norm(components: torch.Tensor, limit: float = LOG_BOUND) -> torch.Tensor:
+    """Scale vectors (..., n) so that their norm stays below `limit`; the identity to first order.
+
+    x -> x limit / sqrt(limit^2 + |x|^2) depends on the norm alone and so is equivariant.
+    """
+    # dividing first keeps the square of huge weights from overflowing
+    x = components / limit
+    peak = x.abs().amax(dim=-1, keepdim=True).clamp(min=1.0).detach()
+    scaled = x / peak
+    norm2 = peak**-2 + scaled.square().sum(dim=-1, keepdim=True)
+    return limit * scaled / norm2.sqrt()
+
+
+def symmetric_matrix(
+    components: torch.Tensor, basis: torch.Tensor, reference: torch.Tensor
+) -> torch.Tensor:
+    """The symmetric matrix A = sum_i (reference + bounded components)_i basis_i.
+
+    Args:
+        components: (B, n) irreps components of the deviation of A from the reference.
+        basis: (n, d, d) orthonormal symmetric matrices, float64.
+        reference: (n,) components of an isotropic matrix about which A varies.
+
+    Returns:
+        (B, d, d) float64.
+    """
+    bounded = reference + bound_norm(components.double())
+    return torch.einsum("bi,ijk->bjk", bounded, basis)
+
+
+def exponential(matrix: torch.Tensor) -> torch.Tensor:
+    """exp of symmetric float64 matrices (B, d, d): symmetric positive definite.
+
+    The derivative is that of torch's matrix exponential, which has no singularity at repeated
+    eigenvalues (unlike eigh).
+    """
+    result = torch.linalg.matrix_exp(matrix)
+    return (result + result.transpose(-1, -2)) / 2

@@ -1,0 +1,56 @@
+"""Fixtures: small networks with random weights, saved models, and settings that must not leak."""
+
+import pytest
+import torch
+from networks import CARD, tiny_network
+
+from ase_eqtensor.pretrained import Model, load_model, save_model
+
+
+@pytest.fixture(autouse=True)
+def reproducible(monkeypatch):
+    """Every test starts from the same random state, on one core, with torch's own defaults."""
+    monkeypatch.setenv("LOKY_MAX_CPU_COUNT", "1")
+    torch.manual_seed(0)
+    dtype = torch.get_default_dtype()
+    yield
+    torch.set_default_dtype(dtype)
+
+
+@pytest.fixture(scope="session", params=[torch.float32, torch.float64], ids=["float32", "float64"])
+def dtype(request):
+    return request.param
+
+
+@pytest.fixture(scope="session")
+def tolerance(dtype):
+    """Largest relative equivariance error that a precision may cause."""
+    return 1e-5 if dtype == torch.float32 else 1e-10
+
+
+@pytest.fixture(scope="session", params=["shared", "gate", "lowrank", "full"])
+def class_mode(request):
+    return request.param
+
+
+@pytest.fixture(scope="session")
+def network(class_mode, dtype):
+    """A small network of every class mode and precision; its class parameters are random."""
+    return tiny_network(class_mode=class_mode).to(dtype)
+
+
+@pytest.fixture(scope="session")
+def network64():
+    return tiny_network(class_mode="full").double()
+
+
+@pytest.fixture(scope="session")
+def weights(tmp_path_factory):
+    """Path of a small model on disk; its card leaves out Cl (stiffness) and Tc (dielectric)."""
+    network = tiny_network(class_mode="gate")
+    return save_model(network, CARD, tmp_path_factory.mktemp("model") / "tiny")
+
+
+@pytest.fixture(scope="session")
+def model(weights) -> Model:
+    return load_model(weights)

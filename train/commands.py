@@ -1,0 +1,119 @@
+"""The commands `eqtensor data`, `train` and `evaluate`.
+
+Training libraries are imported by the commands that need them, so that `eqtensor data` works with
+the extra `data` alone.
+"""
+
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from ase_eqtensor.train.database import build_database, read_database
+from ase_eqtensor.train.sources import collect
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+console = Console()
+
+Database = Annotated[Path, typer.Option("--database", "-d", help="Training database.")]
+DEFAULT_DATABASE = Path("crystals.db")
+
+
+@app.command()
+def data(
+    output: Annotated[Path, typer.Argument(help="Database to write.")] = DEFAULT_DATABASE,
+    archive: Annotated[
+        Optional[Path],
+        typer.Option(help="Local matminer-0.3.9.tar.gz, instead of downloading it with pip."),
+    ] = None,
+    moduli: Annotated[
+        Optional[Path], typer.Option(help="Table of K and G (JSON, may be gzipped).")
+    ] = None,
+    files: Annotated[
+        Optional[list[Path]],
+        typer.Option("--file", help="Crystals of your own: extxyz, ASE db or pymatgen JSON."),
+    ] = None,
+    public: Annotated[
+        bool, typer.Option(help="Include the public Materials Project tensor sets of 2015-2018.")
+    ] = True,
+    overwrite: Annotated[bool, typer.Option(help="Replace an existing database.")] = False,
+) -> None:
+    """Obtain, check and store training data.
+
+    Example: eqtensor data crystals.db --file my_tensors.extxyz
+    """
+    sources = collect(archive, moduli, files or (), matminer=public)
+    report = build_database(output, sources, overwrite=overwrite, progress=True)
+    table = Table("data set", *(f"fold {k}" for k in range(5)), title=str(report.path))
+    for name in dict.fromkeys(name for name, _ in report.rows):
+        table.add_row(name, *(str(report.rows[name, k]) for k in range(5)))
+    console.print(table)
+    for (dataset, action, reason), count in report.reasons().items():
+        console.print(f"{count} {dataset} rows {action}: {reason}")
+    console.print(f"every one of them is listed in {report.problems_path}")
+
+
+@app.command()
+def train(
+    recipe: Annotated[str, typer.Argument(help="Name of a shipped recipe or a TOML file.")],
+    database: Database = DEFAULT_DATABASE,
+    output: Annotated[
+        Optional[Path], typer.Option("--output", "-o", help="Folder of the run.")
+    ] = None,
+    fold: Annotated[Optional[int], typer.Option(help="Replace the recipe's fold.")] = None,
+    seed: Annotated[Optional[int], typer.Option(help="Replace the recipe's seed.")] = None,
+    resume: Annotated[bool, typer.Option(help="Go on from the run's last checkpoint.")] = False,
+) -> None:
+    """Train a model; the run's folder receives logs, checkpoints, weights, card and figures.
+
+    Example: eqtensor train joint --database crystals.db --seed 1
+    """
+    from ase_eqtensor.train.recipe import load_recipe
+    from ase_eqtensor.train.run import train as run_training
+
+    changes = {k: v for k, v in {"fold": fold, "seed": seed}.items() if v is not None}
+    chosen = load_recipe(recipe, **changes)
+    stem = Path(recipe).stem
+    folder = output or Path("runs") / f"{stem}-fold{chosen.fold}-seed{chosen.seed}"
+    weights = run_training(database, chosen, folder, resume)
+    console.print(f"weights and card: {weights}")
+
+
+@app.command()
+def evaluate(
+    model: Annotated[
+        Optional[str], typer.Argument(help="Shipped model or .safetensors file.")
+    ] = None,
+    database: Database = DEFAULT_DATABASE,
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the report.")] = Path(
+        "evaluation"
+    ),
+    part: Annotated[str, typer.Option(help="test, or val for making choices.")] = "test",
+) -> None:
+    """Score a model on its fold; writes report.json and parity plots.
+
+    Example: eqtensor evaluate runs/joint-fold0-seed0/joint-fold0-seed0.safetensors --part val
+    """
+    from ase_eqtensor.pretrained import load_model
+    from ase_eqtensor.train.evaluate import evaluate as evaluate_model
+    from ase_eqtensor.train.evaluate import write_report
+
+    if part not in ("val", "test"):
+        raise typer.BadParameter(f"{part!r}: choose val or test", param_hint="--part")
+    report = evaluate_model(load_model(model), read_database(database), part)
+    table = Table("figure", *report["figures"], title=f"{report['model']}, fold {report['fold']} {part}")
+    for key, value in next(iter(report["figures"].values())).items():
+        table.add_row(key, *(_cell(f.get(key)) for f in report["figures"].values()))
+    console.print(table)
+    for path in write_report(report, output):
+        console.print(path)
+
+
+def _cell(value) -> str:
+    if isinstance(value, dict) and "low" in value:
+        return f"{value['value']:.3f} [{value['low']:.3f}, {value['high']:.3f}]"
+    if isinstance(value, dict):
+        return " ".join(f"{k} {_cell(v)}" for k, v in value.items())
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,119 @@
+"""Crystals of the database as graphs with targets, and batches of them."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import joblib
+import numpy as np
+import torch
+from torch.utils.data import DataLoader
+
+from ase_eqtensor.crystal.graph import CrystalGraph, GraphBatch, build_graph, collate
+from ase_eqtensor.crystal.symmetry import analyse, primitive
+from ase_eqtensor.tensors.notation import voigt_to_mandel
+from ase_eqtensor.train.record import Record
+
+TENSORS = {  # target in the database -> output of the network
+    "elasticity_tensor": "stiffness",
+    "electronic_dielectric_tensor": "electronic",
+    "dielectric_tensor": "dielectric",
+}
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A record and its graph; the graph is that of the primitive cell in the same frame."""
+
+    record: Record
+    graph: CrystalGraph
+
+    @property
+    def targets(self) -> dict[str, np.ndarray]:
+        """Targets by the network's names: stiffness as Mandel matrix in eV/Å^3, moduli (2,) GPa."""
+        known = self.record.targets
+        out = {new: np.asarray(known[old]) for old, new in TENSORS.items() if old in known}
+        if "stiffness" in out:
+            out["stiffness"] = voigt_to_mandel(out["stiffness"])
+        elif "k_vrh_gpa" in known:
+            out["moduli"] = np.array([known["k_vrh_gpa"], known["g_vrh_gpa"]])
+        if "formation_energy" in known:
+            out["formation_energy"] = np.asarray(known["formation_energy"])
+        return out
+
+
+@dataclass(frozen=True)
+class Batch:
+    """A graph batch with targets; `targets[name]` is (which crystals, their values)."""
+
+    graph: GraphBatch
+    targets: dict[str, tuple[torch.Tensor, torch.Tensor]]
+
+    def to(self, device) -> "Batch":
+        moved = {n: (i.to(device), v.to(device)) for n, (i, v) in self.targets.items()}
+        return Batch(self.graph.to(device), moved)
+
+
+def prepare(records: Sequence[Record], cutoff: float) -> list[Sample]:
+    """Symmetry and graph of every record, in parallel on all cores."""
+    graphs = joblib.Parallel(n_jobs=-1, batch_size=64)(
+        joblib.delayed(_graph)(record.atoms, cutoff) for record in records
+    )
+    return [Sample(record, graph) for record, graph in zip(records, graphs)]
+
+
+def _graph(atoms, cutoff: float) -> CrystalGraph:
+    symmetry = analyse(atoms)
+    cell = primitive(atoms, symmetry)
+    return build_graph(cell, cutoff, symmetry.site_class[symmetry.primitive_index])
+
+
+def collate_samples(samples: Sequence[Sample]) -> Batch:
+    """Join samples; crystals without a target are simply not in that target's index."""
+    targets = {}
+    every = [sample.targets for sample in samples]
+    for name in sorted({name for one in every for name in one}):
+        index = [i for i, one in enumerate(every) if name in one]
+        values = np.stack([every[i][name] for i in index])
+        targets[name] = torch.tensor(index), torch.from_numpy(values).double()
+    return Batch(collate([sample.graph for sample in samples]), targets)
+
+
+def loader(samples: Sequence[Sample], batch_size: int, shuffle: bool) -> DataLoader:
+    """Batches of `batch_size` crystals."""
+    return DataLoader(samples, batch_size, shuffle, collate_fn=collate_samples)
+
+
+def references(samples: Sequence[Sample]) -> dict[str, list[float]]:
+    """Isotropic components about which each tensor's logarithm varies: medians over the data.
+
+    These go into the architecture, so that a prediction never depends on a user's data set.
+    """
+    volume = {"stiffness": [], "electronic": [], "ionic": [], "formation_energy": []}
+    for sample in samples:
+        t = sample.targets
+        if "stiffness" in t:
+            c = t["stiffness"]
+            k3 = c[:3, :3].sum() / 3
+            volume["stiffness"].append([k3, (np.trace(c) - k3) / 5])
+        if "electronic" in t:
+            volume["electronic"].append([np.trace(t["electronic"]) / 3 - 1])
+            volume["ionic"].append([np.trace(t["dielectric"] - t["electronic"]) / 3])
+        if "formation_energy" in t:
+            volume["formation_energy"].append([t["formation_energy"]])
+    factor = {"stiffness": np.array([1, 5**0.5]), "electronic": 3**0.5, "ionic": 3**0.5}
+    out = {}
+    for name, values in volume.items():
+        if values:
+            middle = np.median(np.array(values, dtype=float), axis=0)
+            out[name] = (np.log(middle) * factor[name] if name in factor else middle).tolist()
+    return out
+
+
+def element_counts(samples: Sequence[Sample]) -> dict[str, dict[int, int]]:
+    """For every target, how many training crystals contain each atomic number."""
+    counts: dict[str, Counter] = {}
+    for sample in samples:
+        for name in sample.targets:
+            counts.setdefault(name, Counter()).update(set(sample.graph.numbers.tolist()))
+    return {name: dict(sorted(counter.items())) for name, counter in counts.items()}

@@ -1,0 +1,134 @@
+"""How exactly a model keeps its symmetries, over all test crystals of its fold.
+
+    python -m ase_eqtensor.train.invariances crystals.db [MODEL]
+
+prints the largest relative deviation under random rotations and inversion (bare network: no cell
+reduction, no projection), between a non-diagonal supercell and the primitive cell (both on), and
+the relative change of a prediction when a crystal is rattled through symprec, where site-symmetry
+classes and point group change at once.
+"""
+
+import sys
+import warnings
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from ase import Atoms
+from ase.build import make_supercell
+from scipy.spatial.transform import Rotation
+
+from ase_eqtensor.calculator import EqTensorCalculator
+from ase_eqtensor.crystal.symmetry import DEFAULT_SYMPREC
+from ase_eqtensor.pretrained import Model, load_model
+from ase_eqtensor.prediction import Prediction
+from ase_eqtensor.tensors.notation import (
+    compliance_mandel_to_voigt,
+    compliance_voigt_to_mandel,
+    mandel_rotation,
+    mandel_to_voigt,
+    rotate_rank2,
+    voigt_to_mandel,
+)
+from ase_eqtensor.train.database import read_database
+from ase_eqtensor.train.folds import split
+
+SUPERCELL = [[1, 1, 0], [-1, 1, 0], [0, 0, 2]]
+_FORMS = {
+    "elasticity_tensor": (voigt_to_mandel, mandel_to_voigt),
+    "compliance_tensor": (compliance_voigt_to_mandel, compliance_mandel_to_voigt),
+}
+
+
+def rotated(name: str, tensor: np.ndarray, rotation: np.ndarray) -> np.ndarray:
+    """A property's array (Voigt or (3, 3)) of the crystal rotated by the orthogonal `rotation`."""
+    if name not in _FORMS:
+        return rotate_rank2(tensor, rotation)
+    to_mandel, from_mandel = _FORMS[name]
+    return from_mandel(rotate_rank2(to_mandel(tensor), mandel_rotation(rotation)))
+
+
+def largest_deviation(
+    first: Sequence[Prediction], second: Sequence[Prediction], rotations: np.ndarray
+) -> np.ndarray:
+    """Per crystal, the largest |T2 - R T1| / |T1| over its properties; (n,)."""
+    out = []
+    for one, two, rotation in zip(first, second, rotations):
+        differences = []
+        for name, tensor in one.items():
+            expected = rotated(name, tensor, rotation)
+            norm = np.linalg.norm(expected)
+            differences.append(np.linalg.norm(two[name] - expected) / norm)
+        out.append(max(differences))
+    return np.array(out)
+
+
+def orthogonal_matrices(n: int, seed: int = 0) -> np.ndarray:
+    """(n, 3, 3) random rotations, every second one times the inversion."""
+    rotations = Rotation.random(n, rng=np.random.default_rng(seed)).as_matrix()
+    return rotations * np.where(np.arange(n) % 2, -1, 1)[:, None, None]
+
+
+def transformed(atoms: Atoms, matrix: np.ndarray) -> Atoms:
+    """The crystal turned by an orthogonal matrix, its cell with it."""
+    out = atoms.copy()
+    out.set_cell(atoms.cell @ matrix.T)
+    out.positions = atoms.positions @ matrix.T
+    return out
+
+
+def equivariance(model: Model, crystals: Sequence[Atoms], dtype: str) -> np.ndarray:
+    """Relative deviations (n,) of the bare network under random orthogonal matrices."""
+    calculator = _calculator(model, dtype=dtype, project=False, reduce_cell=False)
+    matrices = orthogonal_matrices(len(crystals))
+    turned = [transformed(a, m) for a, m in zip(crystals, matrices)]
+    return largest_deviation(calculator.predict(crystals), calculator.predict(turned), matrices)
+
+
+def supercells(model: Model, crystals: Sequence[Atoms]) -> np.ndarray:
+    """Relative deviations (n,) of a supercell from its primitive cell, reduction on."""
+    return _compare(model, crystals, lambda atoms: make_supercell(atoms, SUPERCELL))
+
+
+def jumps(model: Model, crystals: Sequence[Atoms], amplitude: float) -> np.ndarray:
+    """Relative changes (n,) when every atom moves at random by `amplitude` Å (rms, per axis)."""
+
+    def rattled(atoms: Atoms) -> Atoms:
+        out = atoms.copy()
+        out.rattle(amplitude, seed=0)
+        return out
+
+    return _compare(model, crystals, rattled)
+
+
+def _compare(model: Model, crystals: Sequence[Atoms], change: Callable) -> np.ndarray:
+    calculator = _calculator(model)
+    changed = calculator.predict([change(atoms) for atoms in crystals])
+    identity = np.broadcast_to(np.eye(3), (len(crystals), 3, 3))
+    return largest_deviation(calculator.predict(crystals), changed, identity)
+
+
+def _calculator(model: Model, **settings) -> EqTensorCalculator:
+    return EqTensorCalculator(model, allow_untrained_elements=True, **settings)
+
+
+def main(database: str, name: str | None = None) -> None:
+    """Print the table for the test crystals of the model's fold."""
+    model = load_model(name)
+    records = read_database(database, ["elastic", "dielectric"])
+    crystals = [r.atoms for r in split(records, model.card["recipe"]["fold"]).test]
+    warnings.simplefilter("ignore")
+    print(f"{model.name}: {len(crystals)} test crystals, relative deviations")
+    for dtype in ("float32", "float64"):
+        _line(f"rotations and inversion, {dtype}", equivariance(model, crystals, dtype))
+    _line("supercell against primitive", supercells(model, crystals))
+    for factor in (0.1, 0.5, 2.0, 10.0):
+        amplitude = factor * DEFAULT_SYMPREC
+        _line(f"rattled by {amplitude:g} Å", jumps(model, crystals, amplitude))
+
+
+def _line(label: str, values: np.ndarray) -> None:
+    print(f"{label:36s} median {np.median(values):.1e}   largest {values.max():.1e}")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

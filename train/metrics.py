@@ -1,0 +1,95 @@
+"""Figures of merit of predicted tensors, as defined for the fixed folds (docs: model card).
+
+All functions take numpy arrays: stiffness (n, 6, 6) in Mandel form (the Frobenius norm of which is
+that of the rank-4 tensor) in eV/Å^3, permittivities (n, 3, 3).
+"""
+
+import numpy as np
+import torch
+
+from ase_eqtensor.tensors.irreps import (
+    RANK2_IRREPS,
+    STIFFNESS_IRREPS,
+    rank2_basis,
+    stiffness_basis,
+)
+from ase_eqtensor.tensors.moduli import hill_average
+from ase_eqtensor.tensors.notation import GPA, mandel_to_voigt
+
+BOOTSTRAP = 2000
+
+
+def relative_errors(predicted: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """|P - T| / |T| for each crystal, (n,)."""
+    return np.linalg.norm(predicted - target, axis=(1, 2)) / np.linalg.norm(target, axis=(1, 2))
+
+
+def irreps_by_l(tensors: np.ndarray) -> dict[int, np.ndarray]:
+    """{l: (n, multiplicity * (2l+1))} components of (n, 3, 3) or Mandel (n, 6, 6) tensors."""
+    rank2 = tensors.shape[-1] == 3
+    basis = (rank2_basis() if rank2 else stiffness_basis()).numpy()
+    components = np.einsum("nab,iab->ni", tensors, basis)
+    irreps = RANK2_IRREPS if rank2 else STIFFNESS_IRREPS
+    return {ir.l: components[:, part] for (_, ir), part in zip(irreps, irreps.slices())}
+
+
+def isotropic_oracle(target: np.ndarray) -> np.ndarray:
+    """Relative errors (n,) of each true tensor's own isotropic part: K and G known, no direction."""
+    parts = irreps_by_l(target)
+    anisotropic = sum((x**2).sum(1) for l, x in parts.items() if l > 0)
+    return np.sqrt(anisotropic / sum((x**2).sum(1) for x in parts.values()))
+
+
+def anisotropic_skill(predicted: np.ndarray, target: np.ndarray) -> dict[str, float]:
+    """1 - sum |P_an - T_an|^2/|T|^2 / sum |T_an|^2/|T|^2, whole and for each l > 0.
+
+    0 is no better than an isotropic tensor, 1 is perfect.
+    """
+    p, t = irreps_by_l(predicted), irreps_by_l(target)
+    weight = 1 / sum((x**2).sum(1) for x in t.values())
+    error = {l: (weight * ((p[l] - t[l]) ** 2).sum(1)).sum() for l in t if l > 0}
+    power = {l: (weight * (t[l] ** 2).sum(1)).sum() for l in t if l > 0}
+    skill = {"all": 1 - sum(error.values()) / sum(power.values())}
+    return skill | {f"l{l}": 1 - error[l] / power[l] for l in error}
+
+
+def summary(predicted: np.ndarray, target: np.ndarray) -> dict:
+    """All figures that hold for both kinds of tensors, with bootstrap 95 % intervals."""
+    errors = relative_errors(predicted, target)
+    oracle = isotropic_oracle(target)
+    return {
+        "crystals": len(errors),
+        "median_relative": _with_interval(errors, np.median),
+        "mean_relative": _with_interval(errors, np.mean),
+        **{f"ewt{p}_percent": float((errors < p / 100).mean() * 100) for p in (25, 10, 5)},
+        "anisotropic_skill": anisotropic_skill(predicted, target),
+        "isotropic_oracle": {"median": float(np.median(oracle)), "mean": float(oracle.mean())},
+    }
+
+
+def stiffness_summary(predicted: np.ndarray, target: np.ndarray) -> dict:
+    """`summary` plus errors of K, G (VRH) and of the Voigt entries, GPa, and the indefinite ones."""
+    k, g = (x.numpy() for x in hill_average(torch.from_numpy(predicted)))
+    k0, g0 = (x.numpy() for x in hill_average(torch.from_numpy(target)))
+    return summary(predicted, target) | {
+        "k_vrh_mae_gpa": float(np.abs(k - k0).mean() / GPA),
+        "g_vrh_mae_gpa": float(np.abs(g - g0).mean() / GPA),
+        "entries_mae_gpa": float(np.abs(mandel_to_voigt(predicted - target)).mean() / GPA),
+        "indefinite": int((np.linalg.eigvalsh(predicted)[:, 0] <= 0).sum()),
+    }
+
+
+def dielectric_summary(predicted: np.ndarray, target: np.ndarray) -> dict:
+    """`summary` plus the errors of trace/3 and of the entries, and the number below 1."""
+    trace = np.trace(predicted - target, axis1=1, axis2=2) / 3
+    return summary(predicted, target) | {
+        "trace_mae": float(np.abs(trace).mean()),
+        "entries_mae": float(np.abs(predicted - target).mean()),
+        "below_one": int((np.linalg.eigvalsh(predicted)[:, 0] < 1).sum()),
+    }
+
+
+def _with_interval(values: np.ndarray, statistic) -> dict[str, float]:
+    resampled = np.random.default_rng(0).integers(0, len(values), (BOOTSTRAP, len(values)))
+    low, high = np.percentile(statistic(values[resampled], axis=1), [2.5, 97.5])
+    return {"value": float(statistic(values)), "low": float(low), "high": float(high)}

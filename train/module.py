@@ -1,0 +1,68 @@
+"""The lightning module: one step of training or validation."""
+
+import lightning as L
+import torch
+
+from ase_eqtensor.network.model import Architecture, TensorNetwork
+from ase_eqtensor.train.dataset import Batch
+from ase_eqtensor.train.losses import relative_error, target_losses
+from ase_eqtensor.train.recipe import LossWeights, Recipe
+
+
+class TensorModule(L.LightningModule):
+    """A `TensorNetwork` with its losses; the validation score is the mean over tensor targets of
+    the median relative error and half the mean one, which no outlier owns alone."""
+
+    def __init__(self, architecture: Architecture, recipe: Recipe, steps: int):
+        super().__init__()
+        self.network = TensorNetwork(architecture)
+        self.recipe, self.steps = recipe, steps
+        self.weights: LossWeights = recipe.loss
+        self._errors: dict[str, list[torch.Tensor]] = {}
+
+    def transfer_batch_to_device(self, batch: Batch, device, dataloader_idx: int) -> Batch:
+        return batch.to(device)
+
+    def training_step(self, batch: Batch, _) -> torch.Tensor:
+        size = len(batch.graph.size)
+        losses = target_losses(self.network(batch.graph), batch.targets, self.weights.anisotropy)
+        total = 0.0
+        for name, loss in losses.items():
+            self.log(f"train_{name}", loss, on_step=False, on_epoch=True, batch_size=size)
+            # a target's weight counts per crystal, however many of them this batch happens to have
+            share = len(batch.targets[name][0]) / self.recipe.batch_size
+            total = total + getattr(self.weights, name) * share * loss
+        self.log("train_loss", total, on_step=False, on_epoch=True, prog_bar=True, batch_size=size)
+        return total
+
+    def on_validation_epoch_start(self) -> None:
+        self._errors = {}
+
+    def validation_step(self, batch: Batch, _) -> None:
+        output = self.network(batch.graph)
+        for name in ("stiffness", "electronic", "dielectric"):
+            if name in batch.targets:
+                index, value = batch.targets[name]
+                self._errors.setdefault(name, []).append(relative_error(output[name][index], value))
+
+    def on_validation_epoch_end(self) -> None:
+        scores = []
+        for name, parts in self._errors.items():
+            errors = torch.cat(parts)
+            self.log(f"val_{name}_median", errors.median(), prog_bar=True)
+            self.log(f"val_{name}_mean", errors.mean())
+            scores.append(errors.median() + errors.mean() / 2)
+        self.log("val_score", torch.stack(scores).mean(), prog_bar=True)
+
+    def configure_optimizers(self):
+        recipe = self.recipe
+        optimizer = torch.optim.AdamW(
+            self.parameters(), recipe.learning_rate, weight_decay=recipe.weight_decay
+        )
+        schedule = torch.optim.lr_scheduler.OneCycleLR(
+            optimizer, recipe.learning_rate, total_steps=self.steps, pct_start=0.05
+        )
+        return {
+            "optimizer": optimizer,
+            "lr_scheduler": {"scheduler": schedule, "interval": "step"},
+        }

@@ -1,0 +1,116 @@
+"""Recipes: small TOML files with typed, documented fields that say how a model is made."""
+
+import difflib
+import tomllib
+from dataclasses import asdict, dataclass, field, fields
+from importlib import resources
+from pathlib import Path
+
+from ase_eqtensor.errors import RecipeError
+from ase_eqtensor.network.model import Architecture
+
+
+@dataclass(frozen=True)
+class LossWeights:
+    """Weight of each target in the sum of losses (train/losses.py); 0 leaves a target out.
+
+    stiffness, electronic, dielectric: tensors. moduli: K and G of crystals that have no tensor.
+    formation_energy: eV/atom. anisotropy: weight of a tensor's anisotropic part beside the whole.
+    """
+
+    stiffness: float = 1.0
+    electronic: float = 1.0
+    dielectric: float = 1.0
+    moduli: float = 0.5
+    formation_energy: float = 0.0
+    anisotropy: float = 0.5
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything that `eqtensor train` needs to know.
+
+    datasets: data sets of the database to train on.
+    fold: the fold that is left out as test set (0 ... 4).
+    seed: of the initial weights and of the order of the crystals.
+    epochs: upper limit; the learning rate falls to zero over them.
+    patience: epochs without a better validation score before training stops.
+    batch_size: crystals per step.
+    learning_rate, weight_decay: of AdamW.
+    gradient_clip: largest norm of the gradient.
+    ema_decay: of the exponential moving average of the weights, per step.
+    """
+
+    datasets: list[str] = field(default_factory=lambda: ["elastic", "dielectric"])
+    fold: int = 0
+    seed: int = 0
+    epochs: int = 150
+    patience: int = 150
+    batch_size: int = 32
+    learning_rate: float = 3e-3
+    weight_decay: float = 1e-2
+    gradient_clip: float = 1.0
+    ema_decay: float = 0.995
+    network: Architecture = field(default_factory=Architecture)
+    loss: LossWeights = field(default_factory=LossWeights)
+
+    def to_dict(self) -> dict:
+        return asdict(self)
+
+
+def recipe_names() -> list[str]:
+    """Names of the recipes that come with the package."""
+    folder = resources.files("ase_eqtensor.train.recipes")
+    return sorted(p.name.removesuffix(".toml") for p in folder.iterdir() if p.name.endswith(".toml"))
+
+
+def load_recipe(name_or_path: str | Path, **overrides) -> Recipe:
+    """Recipe from a TOML file or by the name of a shipped one; `overrides` replace top fields.
+
+    Raises RecipeError for a missing file, broken TOML, an unknown field ("did you mean") or a
+    value of the wrong type.
+    """
+    path = Path(name_or_path)
+    if path.suffix != ".toml" and str(name_or_path) in recipe_names():
+        path = resources.files("ase_eqtensor.train.recipes") / f"{name_or_path}.toml"
+    elif not path.is_file():
+        raise RecipeError(
+            f"no recipe {str(name_or_path)!r}: give the path of a TOML file or one of "
+            f"{', '.join(recipe_names())}"
+        )
+    try:
+        content = tomllib.loads(path.read_text())
+    except tomllib.TOMLDecodeError as error:
+        raise RecipeError(f"{path}: not valid TOML: {error}") from error
+    return parse_recipe({**content, **overrides}, str(path))
+
+
+def parse_recipe(content: dict, origin: str = "recipe") -> Recipe:
+    """Recipe from nested dictionaries; see `load_recipe` for the errors raised."""
+    return _build(Recipe, content, origin)
+
+
+def _build(cls, content: dict, origin: str):
+    known = {f.name: f for f in fields(cls)}
+    sections = {"network": Architecture, "loss": LossWeights} if cls is Recipe else {}
+    values = {}
+    for name, value in content.items():
+        if name not in known:
+            close = difflib.get_close_matches(name, known, n=1)
+            hint = f"did you mean {close[0]!r}?" if close else f"known: {', '.join(known)}"
+            raise RecipeError(f"{origin}: unknown field {name!r}; {hint}")
+        if name in sections and isinstance(value, dict):
+            values[name] = _build(sections[name], value, f"{origin} [{name}]")
+        else:
+            values[name] = _checked(name, value, known[name].type, origin)
+    return cls(**values)
+
+
+def _checked(name: str, value, expected, origin: str):
+    if expected is float and type(value) is int:
+        return float(value)
+    if isinstance(expected, type) and type(value) is not expected:
+        raise RecipeError(
+            f"{origin}: {name} = {value!r} must be of type {expected.__name__}"
+        )
+    return value

@@ -1,0 +1,77 @@
+"""One crystal with its training targets, as it travels from a source to the database."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from ase import Atoms
+from pymatgen.core import Composition
+
+from ase_eqtensor.train.folds import fold_of, in_val
+
+# The targets of each data set and their shapes; () is a number. Units: stiffness eV/Å^3 (Voigt,
+# no factors), relative permittivities, piezoelectric stress constants C/m^2 (3 x Voigt), moduli
+# GPa, formation energy eV/atom.
+DATASETS: dict[str, dict[str, tuple[int, ...]]] = {
+    "elastic": {"elasticity_tensor": (6, 6)},
+    "dielectric": {"electronic_dielectric_tensor": (3, 3), "dielectric_tensor": (3, 3)},
+    "piezoelectric": {"piezoelectric_tensor": (3, 6)},
+    "moduli": {"k_vrh_gpa": (), "g_vrh_gpa": ()},
+    "formation_energy": {"formation_energy": ()},
+}
+TARGET_SHAPES = {name: shape for targets in DATASETS.values() for name, shape in targets.items()}
+
+
+@dataclass(frozen=True)
+class Record:
+    """A crystal and the targets of one data set, in the Cartesian frame of `atoms`.
+
+    `atoms` holds positions, numbers, cell and pbc only. `targets` has all keys of
+    `DATASETS[dataset]`; curation adds K and G to a stiffness. `quarantine` is "" or the reason why training skips the row; a
+    quarantined row is still scored when it falls in the test fold. `frame_deviation` is the
+    relative part of the tensor that broke the point group before it was projected (largest of
+    the row's tensors, 0 for scalars).
+    """
+
+    atoms: Atoms
+    dataset: str
+    source: str
+    source_id: str
+    targets: dict[str, np.ndarray | float]
+    quarantine: str = ""
+    frame_deviation: float = 0.0
+    reduced_formula: str = ""
+
+    def __post_init__(self):
+        if not self.reduced_formula:
+            object.__setattr__(self, "reduced_formula", reduced_formula(self.atoms))
+
+    @property
+    def fold(self) -> int:
+        """The run (0..4) of which this crystal is a test crystal."""
+        return fold_of(self.reduced_formula)
+
+    @property
+    def in_val(self) -> bool:
+        """Whether the crystal is validated on in the other four runs."""
+        return in_val(self.reduced_formula)
+
+
+@dataclass(frozen=True)
+class Rejection:
+    """A row that cannot be used at all, or (action "quarantined") not trained on, and why."""
+
+    dataset: str
+    source_id: str
+    formula: str
+    reason: str
+    action: str = "rejected"
+
+
+def reduced_formula(atoms: Atoms) -> str:
+    """pymatgen's reduced formula, the key of the folds."""
+    return Composition(atoms.symbols.formula.count()).reduced_formula
+
+
+def bare(atoms: Atoms) -> Atoms:
+    """Positions, numbers and cell only, periodic in all directions."""
+    return Atoms(numbers=atoms.numbers, positions=atoms.positions, cell=atoms.cell, pbc=True)

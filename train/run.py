@@ -1,0 +1,58 @@
+"""One training run from database to weights with a card."""
+
+import json
+import time
+from pathlib import Path
+
+from ase_eqtensor import __version__
+from ase_eqtensor.errors import DataError
+from ase_eqtensor.pretrained import load_model, save_model
+from ase_eqtensor.train.database import read_database
+from ase_eqtensor.train.dataset import element_counts
+from ase_eqtensor.train.evaluate import evaluate
+from ase_eqtensor.train.fit import fit, split_samples
+from ase_eqtensor.train.folds import split
+from ase_eqtensor.train.recipe import Recipe
+
+LEVEL_OF_THEORY = {
+    "elasticity_tensor": "PBE (GGA or GGA+U, VASP), relaxed-ion stress-strain; de Jong 2015",
+    "compliance_tensor": "inverse of elasticity_tensor",
+    "electronic_dielectric_tensor": "PBE (GGA or GGA+U, VASP), DFPT; Petousis 2017",
+    "dielectric_tensor": "PBE (GGA or GGA+U, VASP), DFPT; Petousis 2017",
+}
+
+
+def train(database: Path, recipe: Recipe, folder: Path, resume: bool = False) -> Path:
+    """Train, score on val, and write `folder`/NAME.safetensors with its card; returns that path.
+
+    Raises DataError if the folder holds a finished run or an unfinished one without `resume`.
+    """
+    folder = Path(folder)
+    if folder.exists() and any(folder.iterdir()) and not resume:
+        raise DataError(f"{folder} is not empty: choose another folder, or --resume that run")
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "recipe.json").write_text(json.dumps(recipe.to_dict(), indent=1) + "\n")
+    start = time.perf_counter()
+    records = read_database(database, recipe.datasets)
+    samples = split_samples(records, recipe)
+    module = fit(samples, recipe, folder, resume)
+    card = {
+        "package_version": __version__,
+        "level_of_theory": LEVEL_OF_THEORY,
+        "elements": {k: list(v) for k, v in element_counts(samples.train).items()},
+        "data": describe(records, recipe),
+        "recipe": recipe.to_dict(),
+        "minutes": round((time.perf_counter() - start) / 60, 1),
+    }
+    path = save_model(module.network, card, folder / folder.name)
+    figures = evaluate(load_model(path), records, "val")["figures"]
+    return save_model(module.network, card | {"figures": {"val": figures}}, path)
+
+
+def describe(records, recipe: Recipe) -> dict:
+    """Number of crystals of each data set in the parts of the recipe's fold."""
+    parts = split(records, recipe.fold)
+    return {
+        name: {part: sum(r.dataset == name for r in getattr(parts, part)) for part in parts._fields}
+        for name in recipe.datasets
+    }
