@@ -106,7 +106,7 @@ class EqTensorCalculator(Calculator):
         self.results, self.prediction = {}, None
         super().calculate(atoms, properties, system_changes)
         self.prediction = self.predictor.predict_one(self.atoms)
-        self.results = {name: value.copy() for name, value in self.prediction.items()}
+        self.results = {name: value.copy() for name, value in self.prediction.tensors.items()}
         for name in properties:
             if name in self.prediction.refused:
                 raise self.prediction.refused[name]
@@ -153,7 +153,9 @@ class EqTensorCalculator(Calculator):
         predictions = self.predictor.predict(structures, progress)
         if failed := [i for i, p in enumerate(predictions) if p.error is not None]:
             shown = "; ".join(str(predictions[i].error) for i in failed[:5])
-            warn(FailedCrystalsWarning(f"no prediction for crystals {failed}: {shown}"), stacklevel=2)
+            warn(
+                FailedCrystalsWarning(f"no prediction for crystals {failed}: {shown}"), stacklevel=2
+            )
         return predictions
 
 

@@ -30,9 +30,17 @@ class RecipeError(EqTensorError, ValueError):
 
 
 class EqTensorWarning(UserWarning):
-    """Base class of the package's warnings; `flag` is the machine-readable word for it."""
+    """Base class of the package's warnings.
+
+    flag: the machine-readable word for it.
+    properties: names of the properties that it concerns; None stands for all.
+    """
 
     flag = "warning"
+
+    def __init__(self, message: str, properties: tuple[str, ...] | None = None):
+        super().__init__(message)
+        self.properties = properties
 
 
 class MetalWarning(EqTensorWarning):
@@ -57,6 +65,12 @@ class UntrainedElementWarning(EqTensorWarning):
     """An element absent from the training data was accepted on request."""
 
     flag = "untrained_element"
+
+
+class UnknownSymmetryWarning(EqTensorWarning):
+    """The symmetry search failed: no projection, no cell reduction, all site classes unknown."""
+
+    flag = "symmetry_unknown"
 
 
 class FailedCrystalsWarning(EqTensorWarning):

@@ -14,7 +14,15 @@ from .crystal.graph import CrystalGraph, build_graph, collate
 from .crystal.metals import is_likely_metal
 from .crystal.symmetry import DEFAULT_SYMPREC, analyse, primitive
 from .crystal.validation import as_atoms, check_structure, structure_warnings
-from .errors import ElementError, EqTensorError, EqTensorWarning, MetalWarning, UntrainedElementWarning
+from .errors import (
+    ElementError,
+    EqTensorError,
+    EqTensorWarning,
+    MetalWarning,
+    ModelError,
+    UnknownSymmetryWarning,
+    UntrainedElementWarning,
+)
 from .pretrained import Model
 from .properties import PROPERTIES
 from .tensors.notation import mandel_rotation, rotate_rank2
@@ -42,7 +50,7 @@ class Prediction(Mapping):
 
     @property
     def flags(self) -> tuple[str, ...]:
-        return tuple(warning.flag for warning in self.warnings)
+        return tuple(dict.fromkeys(warning.flag for warning in self.warnings))
 
     @property
     def error(self) -> EqTensorError | None:
@@ -50,9 +58,8 @@ class Prediction(Mapping):
         return None if self.tensors else next(iter(self.refused.values()))
 
     def warnings_for(self, name: str) -> list[EqTensorWarning]:
-        """Warnings that concern a property: metals concern the dielectric tensors only."""
-        dielectric = PROPERTIES[name].insulators_only
-        return [w for w in self.warnings if dielectric or not isinstance(w, MetalWarning)]
+        """Warnings that concern a property; that of a metal, say, the dielectric tensors only."""
+        return [w for w in self.warnings if w.properties is None or name in w.properties]
 
     def record(self) -> dict:
         """JSON-able account of what was computed: provenance and flags."""
@@ -140,10 +147,20 @@ class Predictor:
                 MetalWarning(
                     f"{atoms.get_chemical_formula()} is probably a metal, which has no static "
                     "dielectric tensor; the model saw insulators only. Do not use its dielectric "
-                    "tensors unless you know of a band gap."
+                    "tensors unless you know of a band gap.",
+                    tuple(
+                        name for name, declared in PROPERTIES.items() if declared.insulators_only
+                    ),
                 )
             )
         symmetry = analyse(atoms, self.symprec)
+        if not symmetry.known:
+            warnings.append(
+                UnknownSymmetryWarning(
+                    f"{atoms.get_chemical_formula()}: no symmetry found within {self.symprec} Å; "
+                    "the tensors are those of the bare network on the given cell"
+                )
+            )
         site_class, cell = symmetry.site_class, atoms
         if self.reduce_cell:
             cell = primitive(atoms, symmetry)
@@ -155,7 +172,7 @@ class Predictor:
         self, atoms: Atoms
     ) -> tuple[dict[str, EqTensorError], list[EqTensorWarning]]:
         refused: dict[str, EqTensorError] = {}
-        warnings: dict[str, EqTensorWarning] = {}
+        warnings: list[EqTensorWarning] = []
         present = set(atoms.numbers.tolist())
         for name, declared in PROPERTIES.items():
             if missing := present - self.model.trained_elements(declared.trained_on):
@@ -165,13 +182,13 @@ class Predictor:
                     f"data of {declared.trained_on} of model {self.model.name!r}"
                 )
                 if self.allow_untrained_elements:
-                    warnings[declared.trained_on] = UntrainedElementWarning(text)
+                    warnings.append(UntrainedElementWarning(text, (name,)))
                 else:
                     refused[name] = ElementError(
                         f"{text}, so {name} would be a guess. Pass "
                         "allow_untrained_elements=True to get it all the same."
                     )
-        return refused, list(warnings.values())
+        return refused, warnings
 
     def _evaluate(self, prepared: list[_Prepared]) -> list[Prediction]:
         if not prepared:
@@ -185,6 +202,11 @@ class Predictor:
                     for name in ("stiffness", "electronic", "ionic"):
                         log[name][i] = group_average(log[name][i], crystal.rotations)
             output = {name: value.numpy() for name, value in network.tensors(log).items()}
+        if not all(np.isfinite(value).all() for value in output.values()):
+            raise ModelError(
+                f"model {self.model.name!r} gave numbers that are not finite; its weights are "
+                "unusable in this precision. Try dtype='float64' or another model."
+            )
         results = []
         for i, crystal in enumerate(prepared):
             values = {

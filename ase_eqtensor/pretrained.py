@@ -1,7 +1,8 @@
 """Models on disk: plain tensors (safetensors) with a JSON card beside them.
 
-`NAME.safetensors` holds the weights, `NAME.json` the card: architecture, level of theory, elements
-seen in training, data, recipe, figures and the hash of the weights. Nothing is ever unpickled.
+`NAME.safetensors` holds the weights and the architecture that they belong to, `NAME.json` the card:
+the architecture again, level of theory, elements seen in training, data, recipe, figures and the
+hash of the weights file. Nothing is ever unpickled.
 """
 
 import copy
@@ -12,7 +13,7 @@ from importlib import resources
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 
 from .errors import ModelError
@@ -54,7 +55,9 @@ class Model:
 
 def available_models() -> list[str]:
     """Names of the models that come with the package."""
-    return sorted(p.name.removesuffix(".json") for p in _shipped().iterdir() if p.name.endswith(".json"))
+    return sorted(
+        p.name.removesuffix(".json") for p in _shipped().iterdir() if p.name.endswith(".json")
+    )
 
 
 def load_model(model: str | Path | None = None) -> Model:
@@ -75,8 +78,12 @@ def load_model(model: str | Path | None = None) -> Model:
             f"{card['sha256'][:12]}.... Reinstall the package or restore both files."
         )
     try:
+        with safe_open(weights, "pt") as file:
+            built_for = json.loads((file.metadata() or {}).get("architecture", "null"))
+        if built_for != card["architecture"]:
+            raise ValueError(f"the weights were made for {built_for}")
         with torch.random.fork_rng(devices=[]):  # initial weights are drawn and thrown away
-            network = TensorNetwork(Architecture(**card["architecture"]))
+            network = TensorNetwork(Architecture(**built_for))
         network.load_state_dict(load_file(weights), strict=True)
     except (SafetensorError, RuntimeError, TypeError, ValueError) as error:
         raise ModelError(f"{weights} does not fit the architecture in its card: {error}") from error
@@ -88,17 +95,20 @@ def save_model(network: TensorNetwork, card: dict, path: Path) -> Path:
 
     `card` needs "level_of_theory" and "elements"; name, architecture, format and hash are added.
     """
-    weights = path.with_suffix(".safetensors")
+    weights = path.with_name(path.name.removesuffix(".safetensors") + ".safetensors")
     weights.parent.mkdir(parents=True, exist_ok=True)
-    save_file({k: v.contiguous() for k, v in network.state_dict().items()}, weights)
-    full = {
-        "name": weights.stem,
+    architecture = network.architecture.to_dict()
+    tensors = {k: v.contiguous() for k, v in network.state_dict().items()}
+    # in the weights file, too, so that the hash vouches for both
+    save_file(tensors, weights, metadata={"architecture": json.dumps(architecture)})
+    identity = {
+        "name": weights.name.removesuffix(".safetensors"),
         "format": CARD_FORMAT,
         "sha256": hashlib.sha256(weights.read_bytes()).hexdigest(),
-        "architecture": network.architecture.to_dict(),
-        **card,
+        "architecture": architecture,
     }
-    weights.with_suffix(".json").write_text(json.dumps(full, indent=1, ensure_ascii=False) + "\n")
+    text = json.dumps(identity | card | identity, indent=1, ensure_ascii=False)
+    weights.with_suffix(".json").write_text(text + "\n", encoding="utf-8")
     return weights
 
 
@@ -121,8 +131,8 @@ def _find(model: str | Path | None) -> Path:
 
 def _read_card(path: Path) -> dict:
     try:
-        card = json.loads(path.read_text())
-    except (OSError, json.JSONDecodeError) as error:
+        card = dict(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError) as error:  # bad JSON is a ValueError
         raise ModelError(f"cannot read the model card {path}: {error}") from error
     needed = {"name", "format", "sha256", "architecture", "level_of_theory", "elements"}
     if missing := needed - card.keys():

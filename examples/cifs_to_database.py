@@ -28,4 +28,6 @@ with connect(output) as db:
             numbers |= {"k_vrh_gpa": elastic.k_vrh, "g_vrh_gpa": elastic.g_vrh}
         db.write(atoms, data={**prediction, "record": prediction.record()}, **numbers)
 
-print(f"{len(paths)} crystals -> {output}; try: ase db {output} -c formula,file,k_vrh_gpa,g_vrh_gpa")
+print(
+    f"{len(paths)} crystals -> {output}; try: ase db {output} -c formula,file,k_vrh_gpa,g_vrh_gpa"
+)

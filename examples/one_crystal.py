@@ -9,7 +9,9 @@ from ase.units import GPa
 
 from ase_eqtensor import EqTensorCalculator
 
-path = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parent / "crystals" / "EXAMPLE.cif"
+path = (
+    Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parent / "crystals" / "EXAMPLE.cif"
+)
 atoms = read(path)
 atoms.calc = EqTensorCalculator()
 np.set_printoptions(precision=2, suppress=True)

@@ -1,10 +1,18 @@
 """Fixtures: small networks with random weights, saved models, and settings that must not leak."""
 
+import sys
+from pathlib import Path
+
 import pytest
 import torch
-from networks import CARD, tiny_network
 
-from ase_eqtensor.pretrained import Model, load_model, save_model
+# `python -m pytest` puts the checkout first on the path; it is the installed package that is tested
+ROOT = Path(__file__).parents[1]
+sys.path[:] = [entry for entry in sys.path if Path(entry or ".").resolve() != ROOT]
+
+from networks import CARD, tiny_network  # noqa: E402
+
+from ase_eqtensor.pretrained import Model, load_model, save_model  # noqa: E402
 
 
 @pytest.fixture(autouse=True)

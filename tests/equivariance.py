@@ -8,6 +8,7 @@ from scipy.stats import ortho_group
 from ase_eqtensor.crystal.graph import build_graph, collate
 from ase_eqtensor.crystal.symmetry import analyse
 from ase_eqtensor.network.model import TensorNetwork
+from ase_eqtensor.properties import PROPERTIES
 from ase_eqtensor.tensors.notation import mandel_rotation, rotate_rank2, rotate_stiffness
 
 STIFFNESS_LIKE = ("stiffness", "compliance")  # network outputs in Mandel form
@@ -25,6 +26,11 @@ def bare(network: TensorNetwork, *crystals: Atoms) -> list[dict[str, np.ndarray]
     with torch.no_grad():
         output = network(collate([graph_of(network, atoms) for atoms in crystals]))
     return [{k: v[i].numpy() for k, v in output.items()} for i in range(len(crystals))]
+
+
+def properties(calc, atoms: Atoms) -> dict[str, np.ndarray]:
+    """All properties of a calculator."""
+    return {name: calc.get_property(name, atoms) for name in PROPERTIES}
 
 
 def orthogonal(seed: int, proper: bool = True) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""What ASE users expect of a calculator: names, shapes, units, caching, frames, no side effects."""
+"""What ASE users expect of a calculator: names, shapes, units, caching, no side effects."""
 
 import copy
 import json
@@ -9,14 +9,13 @@ import numpy as np
 import pytest
 import torch
 from ase import Atoms
-from ase.build import bulk, make_supercell
+from ase.build import bulk
 from ase.calculators.calculator import Calculator, PropertyNotImplementedError
 from ase.calculators.emt import EMT
 from ase.outputs import all_outputs
 from ase.units import GPa
-from crystals import CRYSTALS, NON_DIAGONAL
-from equivariance import MOVES, bare, permuted, relative, rotate_property, turned
-from pymatgen.io.ase import AseAtomsAdaptor
+from crystals import CRYSTALS
+from equivariance import bare, properties, relative
 
 import ase_eqtensor.calculator as calculator_module
 from ase_eqtensor import PROPERTIES, EqTensorCalculator
@@ -44,13 +43,11 @@ def passes(monkeypatch):
     """One entry for every pass through the network."""
     counted, original = [], TensorNetwork.logarithms
     monkeypatch.setattr(
-        TensorNetwork, "logarithms", lambda self, g: counted.append(len(g.size)) or original(self, g)
+        TensorNetwork,
+        "logarithms",
+        lambda self, g: counted.append(len(g.size)) or original(self, g),
     )
     return counted
-
-
-def properties(calc, atoms) -> dict[str, np.ndarray]:
-    return {name: calc.get_property(name, atoms) for name in PROPERTIES}
 
 
 def test_properties_have_their_names_shapes_and_type(atoms, calc):
@@ -74,8 +71,12 @@ def test_values_are_those_of_the_network_in_eV_and_angstrom(model):
     expected = mandel_to_voigt(out["stiffness"])
     np.testing.assert_allclose(values["elasticity_tensor"], expected, rtol=1e-12, atol=1e-14)
     assert 1 < expected[0, 0] / GPa < 1000
-    np.testing.assert_allclose(values["dielectric_tensor"], out["dielectric"], rtol=1e-12, atol=1e-14)
-    np.testing.assert_allclose(values["electronic_dielectric_tensor"], out["electronic"], rtol=1e-12, atol=1e-14)
+    np.testing.assert_allclose(
+        values["dielectric_tensor"], out["dielectric"], rtol=1e-12, atol=1e-14
+    )
+    np.testing.assert_allclose(
+        values["electronic_dielectric_tensor"], out["electronic"], rtol=1e-12, atol=1e-14
+    )
 
 
 @every_crystal
@@ -118,7 +119,9 @@ def test_changes_of_the_crystal_invalidate_the_cache(atoms, calc, passes, change
     after = atoms.get_property("elasticity_tensor")
     assert passes == [1, 1]
     assert relative(after, before) > 1e-6
-    np.testing.assert_array_equal(after, properties(EqTensorCalculator(calc.model), atoms)["elasticity_tensor"])
+    np.testing.assert_array_equal(
+        after, properties(EqTensorCalculator(calc.model), atoms)["elasticity_tensor"]
+    )
 
 
 def test_periodicity_is_checked_after_a_result_was_cached(atoms):
@@ -204,81 +207,6 @@ def test_atoms_are_left_alone(calc, name):
     assert atoms == before and atoms.info == before.info
     assert atoms.arrays.keys() == before.arrays.keys()
     assert atoms.calc is None
-
-
-@every_crystal
-@pytest.mark.parametrize("move", MOVES)
-def test_results_turn_with_the_crystal(calc, name, move):
-    atoms, q = CRYSTALS[name], MOVES[move]
-    before, after = properties(calc, atoms), properties(calc, turned(atoms, q))
-    for key in PROPERTIES:
-        assert relative(after[key], rotate_property(key, before[key], q)) < 1e-5, key
-
-
-@every_crystal
-def test_results_do_not_depend_on_the_cell(calc, name):
-    atoms = CRYSTALS[name]
-    expected = properties(calc, atoms)
-    shifted = atoms.copy()
-    shifted.positions += (0.31, 5.2, -3.3)
-    wrapped = shifted.copy()
-    wrapped.wrap()
-    cells = [shifted, wrapped, permuted(atoms), atoms * (2, 1, 1), make_supercell(atoms, NON_DIAGONAL)]
-    for other in cells:
-        for key, value in properties(calc, other).items():
-            assert relative(value, expected[key]) < 1e-5, key
-
-
-def test_conventional_cell_gives_the_same_tensors(calc):
-    for arguments in (("MgO", "rocksalt", 4.21), ("Si", "diamond", 5.43)):
-        one, four = bulk(*arguments), bulk(*arguments, cubic=True)
-        for key in PROPERTIES:
-            a, b = calc.get_property(key, one), calc.get_property(key, four)
-            assert relative(a, b) < 1e-5
-
-
-@every_crystal
-def test_projection_gives_the_exact_symmetry(model, name):
-    from ase_eqtensor.crystal.symmetry import analyse
-
-    atoms = CRYSTALS[name].copy()
-    atoms.rattle(1e-3, seed=1)  # coordinate noise that the symmetry search forgives
-    group = analyse(atoms).rotations
-    deviation = {}
-    for project in (True, False):
-        calc = EqTensorCalculator(model, dtype="float64", project=project)
-        for key, value in properties(calc, atoms).items():
-            images = np.array([rotate_property(key, value, r) for r in group])
-            worst = np.linalg.norm(images - value, axis=(1, 2)).max()
-            deviation[project, key] = worst / np.linalg.norm(value)
-    assert all(deviation[True, key] < 1e-12 for key in PROPERTIES)
-    if len(group) > 1 and name != "monoclinic":
-        assert deviation[False, "elasticity_tensor"] > 1e-8  # projection had something to do
-
-
-def test_reduction_to_the_primitive_cell(model, passes, monkeypatch):
-    atoms = CRYSTALS["rutile"] * (2, 2, 1)
-    sizes, original = [], TensorNetwork.logarithms
-    monkeypatch.setattr(
-        TensorNetwork, "logarithms", lambda self, g: sizes.append(len(g.numbers)) or original(self, g)
-    )
-    a = EqTensorCalculator(model, dtype="float64").get_property("elasticity_tensor", atoms)
-    b = EqTensorCalculator(model, dtype="float64", reduce_cell=False).get_property("elasticity_tensor", atoms)
-    assert sizes == [6, 24]
-    assert relative(a, b) < 1e-10
-
-
-def test_pymatgen_structures(calc):
-    atoms = CRYSTALS["quartz"]
-    structure = AseAtomsAdaptor.get_structure(atoms)
-    expected = properties(calc, atoms)
-    for _ in range(2):  # computed and cached
-        for key, value in properties(calc, structure).items():
-            np.testing.assert_allclose(value, expected[key], rtol=1e-6, atol=1e-6)
-    entry = calc.predict([structure])[0]
-    np.testing.assert_allclose(entry["elasticity_tensor"], expected["elasticity_tensor"], rtol=1e-5, atol=1e-6)
-    with pytest.raises(StructureError):
-        calc.get_property("elasticity_tensor", "quartz.cif")
 
 
 def test_precision(model):

@@ -37,23 +37,27 @@ def class_weight(weights, k: int) -> torch.Tensor:
     return weights.weight
 
 
+def allowed(lf: int, li: int, lo: int) -> bool:
+    """Triangle rule, and natural parity of all three."""
+    return abs(lf - li) <= lo <= lf + li and (lf + li + lo) % 2 == 0
+
+
 def slow_convolution(conv: Convolution, features: dict, graph) -> dict[int, torch.Tensor]:
     """L_a = sum_b sum_paths F^k(r_ab) CG (Y(r_ab) x V_b), one atom and one path after the other."""
     receiver = np.repeat(np.arange(len(graph.numbers)), np.concatenate(graph.degrees))
     out = {}
-    for lo, width in OUTGOING.items():
+    for lo in OUTGOING:
         rows = []
         for a in range(len(graph.numbers)):
             k = int(graph.batch.site_class[a])
             paths = []
             for li in INCOMING:
                 degrees = [
-                    lf for lf in range(LMAX + 1)
-                    if any(abs(lf - li) <= l <= lf + li and (lf + li + l) % 2 == 0 for l in OUTGOING)
+                    lf for lf in range(LMAX + 1) if any(allowed(lf, li, l) for l in OUTGOING)
                 ]  # fmt: skip
                 w = class_weight(conv.filters[str(li)], k)  # (degrees, radial, channels)
                 for i, lf in enumerate(degrees):
-                    if not (abs(lf - li) <= lo <= lf + li and (lf + li + lo) % 2 == 0):
+                    if not allowed(lf, li, lo):
                         continue
                     cg = o3.wigner_3j(lf, li, lo, dtype=torch.float64) * (2 * lo + 1) ** 0.5
                     mine = torch.from_numpy(receiver == a)
@@ -114,7 +118,9 @@ def test_values_and_gradients_against_the_textbook_form(mode):
 def test_weights_of_a_class_act_on_its_atoms_only():
     graph = Graph([CRYSTALS["quartz"]])
     conv = Convolution(INCOMING, OUTGOING, RADIAL, LMAX, NEIGHBOURS, "full", CLASSES).double()
-    features = torch.randn(len(graph.numbers), sum((2 * l + 1) * c for l, c in INCOMING.items())).double()
+    features = torch.randn(
+        len(graph.numbers), sum((2 * l + 1) * c for l, c in INCOMING.items())
+    ).double()
     edges = EdgeFilter(CUTOFF, RADIAL, LMAX)(graph.batch, torch.float64)
     before = conv(features, edges, graph.batch)
     k = int(graph.batch.site_class[0])

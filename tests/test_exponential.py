@@ -45,7 +45,9 @@ def test_tensors_are_physical_for_any_component(scale, spread):
     assert np.linalg.eigvalsh(out["dielectric"] - out["electronic"]).min() > 0
     # exact inverses up to the rounding that the condition number allows
     product = out["stiffness"] @ out["compliance"] - np.eye(6)
-    size = np.linalg.norm(out["stiffness"], axis=(1, 2)) * np.linalg.norm(out["compliance"], axis=(1, 2))
+    size = np.linalg.norm(out["stiffness"], axis=(1, 2)) * np.linalg.norm(
+        out["compliance"], axis=(1, 2)
+    )
     assert (np.linalg.norm(product, axis=(1, 2)) / size).max() < 1e-13
 
 
@@ -60,7 +62,12 @@ def test_bound_is_smooth_and_keeps_the_direction():
     torch.testing.assert_close(bound_norm(1e-6 * x), 1e-6 * x, rtol=1e-10, atol=0)
     for scale in (1.0, 1e3, 1e30, 1e150):
         bounded = bound_norm(scale * x)
-        expected = scale * x * LOG_BOUND / torch.hypot((scale * x).norm(dim=1, keepdim=True), torch.tensor(LOG_BOUND).double())
+        expected = (
+            scale
+            * x
+            * LOG_BOUND
+            / torch.hypot((scale * x).norm(dim=1, keepdim=True), torch.tensor(LOG_BOUND).double())
+        )
         torch.testing.assert_close(bounded, expected, rtol=1e-12, atol=0)
         assert bounded.norm(dim=1).max() <= LOG_BOUND * (1 + 1e-12)
     small = torch.randn(3, 6, dtype=torch.float64, requires_grad=True)

@@ -27,6 +27,7 @@ from ase_eqtensor.network.convolution import EdgeFilter
 from ase_eqtensor.network.model import Architecture, TensorNetwork, channels
 from ase_eqtensor.network.radial import bessel_basis
 from ase_eqtensor.prediction import group_average
+from ase_eqtensor.tensors.irreps import clebsch_gordan, rank2_basis, stiffness_basis
 from ase_eqtensor.tensors.notation import mandel_to_voigt
 
 CUBIC = {"rocksalt": CRYSTALS["rocksalt"], "fcc": bulk("Cu")}
@@ -123,7 +124,9 @@ def test_classes_matter_in_every_mode_that_has_them(network, class_mode):
     other = np.where(graph.site_class == graph.site_class[0], 5, graph.site_class)
     with torch.no_grad():
         a, b = (
-            network(collate([CrystalGraph(graph.numbers, k, graph.sender, graph.degree, graph.vector)]))
+            network(
+                collate([CrystalGraph(graph.numbers, k, graph.sender, graph.degree, graph.vector)])
+            )
             for k in (graph.site_class, other)
         )
     change = max(relative(a[name].numpy(), b[name].numpy()) for name in TENSORS)
@@ -133,7 +136,11 @@ def test_classes_matter_in_every_mode_that_has_them(network, class_mode):
 def test_all_class_modes_start_from_the_same_network():
     """The class terms start at zero, and `full` starts with equal weights for all classes."""
     graph = graph_of(tiny_network(), CRYSTALS["quartz"])
-    other = CrystalGraph(graph.numbers, 0 * graph.site_class, *(getattr(graph, k) for k in ("sender", "degree", "vector")))
+    other = CrystalGraph(
+        graph.numbers,
+        0 * graph.site_class,
+        *(getattr(graph, k) for k in ("sender", "degree", "vector")),
+    )
     for mode in ("gate", "lowrank", "full"):
         fresh = tiny_network(noise=0, class_mode=mode)
         assert sum(p.numel() for p in fresh.parameters()) > sum(
@@ -231,6 +238,16 @@ def test_gradients_are_finite_on_cubic_crystals():
     gradients = [p.grad for n, p in network.named_parameters() if "formation_energy" not in n]
     assert all(torch.isfinite(g).all() for g in gradients)
     assert sum(float(g.abs().sum()) for g in gradients) > 0
+
+
+def test_a_prediction_before_a_training_leaves_no_inference_tensors():
+    for table in (clebsch_gordan, rank2_basis, stiffness_basis):
+        table.cache_clear()
+    network = tiny_network().requires_grad_(True)
+    graph = collate([graph_of(network, CRYSTALS["quartz"])])
+    with torch.inference_mode():
+        network(graph)
+    sum(network(graph)[name].sum() for name in TENSORS).backward()
 
 
 def test_turned_crystal_is_another_crystal():

@@ -49,17 +49,7 @@ CRYSTALS = {
     "corundum, rhombohedral": corundum(primitive_cell=True),
     "perovskite": perovskite(),
 }
-EXPECTED = {
-    "silicon": {"-43m"},
-    "rocksalt": {"m-3m"},
-    "hcp titanium": {"-6m2"},
-    "wurtzite": {"3m"},
-    "rutile": {"mmm", "mm2"},
-    "quartz": {"2", "1"},
-    "corundum, hexagonal": {"3", "2"},
-    "corundum, rhombohedral": {"3", "2"},
-    "perovskite": {"m-3m", "4/mmm"},
-}
+EXPECTED = ["-43m", "m-3m", "-6m2", "3m", "mmm mm2", "2 1", "3 2", "3 2", "m-3m 4/mmm"]
 crystals = pytest.mark.parametrize("name", CRYSTALS)
 
 
@@ -68,7 +58,7 @@ def classes(symmetry) -> list[str]:
 
 
 def maps_onto(moved: np.ndarray, atoms: Atoms) -> bool:
-    """Whether the positions `moved` (N, 3), in atom order, repeat the crystal species by species."""
+    """Whether the positions `moved` (N, 3), in atom order, repeat the crystal by species."""
     shift = (moved[:, None] - atoms.positions) @ np.linalg.inv(atoms.cell)
     distance = np.linalg.norm((shift - np.rint(shift)) @ atoms.cell, axis=-1)
     same = atoms.numbers[:, None] == atoms.numbers
@@ -158,7 +148,7 @@ def test_classes_equal_stabiliser_search(name):
     symmetry = analyse(atoms)
     found = [class_by_search(atoms, p, symmetry.rotations) for p in atoms.positions]
     assert classes(symmetry) == found
-    assert set(found) == EXPECTED[name]
+    assert set(found) == set(EXPECTED[list(CRYSTALS).index(name)].split())
 
 
 @crystals

@@ -5,7 +5,7 @@ the extra `data` alone.
 """
 
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -25,14 +25,14 @@ DEFAULT_DATABASE = Path("crystals.db")
 def data(
     output: Annotated[Path, typer.Argument(help="Database to write.")] = DEFAULT_DATABASE,
     archive: Annotated[
-        Optional[Path],
+        Path | None,
         typer.Option(help="Local matminer-0.3.9.tar.gz, instead of downloading it with pip."),
     ] = None,
     moduli: Annotated[
-        Optional[Path], typer.Option(help="Table of K and G (JSON, may be gzipped).")
+        Path | None, typer.Option(help="Table of K and G (JSON, may be gzipped).")
     ] = None,
     files: Annotated[
-        Optional[list[Path]],
+        list[Path] | None,
         typer.Option("--file", help="Crystals of your own: extxyz, ASE db or pymatgen JSON."),
     ] = None,
     public: Annotated[
@@ -60,10 +60,10 @@ def train(
     recipe: Annotated[str, typer.Argument(help="Name of a shipped recipe or a TOML file.")],
     database: Database = DEFAULT_DATABASE,
     output: Annotated[
-        Optional[Path], typer.Option("--output", "-o", help="Folder of the run.")
+        Path | None, typer.Option("--output", "-o", help="Folder of the run.")
     ] = None,
-    fold: Annotated[Optional[int], typer.Option(help="Replace the recipe's fold.")] = None,
-    seed: Annotated[Optional[int], typer.Option(help="Replace the recipe's seed.")] = None,
+    fold: Annotated[int | None, typer.Option(help="Replace the recipe's fold.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Replace the recipe's seed.")] = None,
     resume: Annotated[bool, typer.Option(help="Go on from the run's last checkpoint.")] = False,
 ) -> None:
     """Train a model; the run's folder receives logs, checkpoints, weights, card and figures.
@@ -83,9 +83,7 @@ def train(
 
 @app.command()
 def evaluate(
-    model: Annotated[
-        Optional[str], typer.Argument(help="Shipped model or .safetensors file.")
-    ] = None,
+    model: Annotated[str | None, typer.Argument(help="Shipped model or .safetensors file.")] = None,
     database: Database = DEFAULT_DATABASE,
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the report.")] = Path(
         "evaluation"
@@ -103,7 +101,9 @@ def evaluate(
     if part not in ("val", "test"):
         raise typer.BadParameter(f"{part!r}: choose val or test", param_hint="--part")
     report = evaluate_model(load_model(model), read_database(database), part)
-    table = Table("figure", *report["figures"], title=f"{report['model']}, fold {report['fold']} {part}")
+    table = Table(
+        "figure", *report["figures"], title=f"{report['model']}, fold {report['fold']} {part}"
+    )
     for key, value in next(iter(report["figures"].values())).items():
         table.add_row(key, *(_cell(f.get(key)) for f in report["figures"].values()))
     console.print(table)

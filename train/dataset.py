@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import joblib
 import numpy as np
 import torch
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, DistributedSampler
 
 from ase_eqtensor.crystal.graph import CrystalGraph, GraphBatch, build_graph, collate
 from ase_eqtensor.crystal.symmetry import analyse, primitive
@@ -23,10 +23,10 @@ TENSORS = {  # target in the database -> output of the network
 
 @dataclass(frozen=True)
 class Sample:
-    """A record and its graph; the graph is that of the primitive cell in the same frame."""
+    """A record and the graph of its primitive cell in the same frame (None where not needed)."""
 
     record: Record
-    graph: CrystalGraph
+    graph: CrystalGraph | None
 
     @property
     def targets(self) -> dict[str, np.ndarray]:
@@ -79,9 +79,11 @@ def collate_samples(samples: Sequence[Sample]) -> Batch:
     return Batch(collate([sample.graph for sample in samples]), targets)
 
 
-def loader(samples: Sequence[Sample], batch_size: int, shuffle: bool) -> DataLoader:
-    """Batches of `batch_size` crystals."""
-    return DataLoader(samples, batch_size, shuffle, collate_fn=collate_samples)
+def loader(samples: Sequence[Sample], batch_size: int, shuffle: bool, seed: int = 0) -> DataLoader:
+    """Batches of `batch_size` crystals; a shuffled order depends on seed and epoch alone, so that
+    a resumed run sees what an uninterrupted one would have seen."""
+    sampler = DistributedSampler(samples, 1, 0, seed=seed) if shuffle else None
+    return DataLoader(samples, batch_size, sampler=sampler, collate_fn=collate_samples)
 
 
 def references(samples: Sequence[Sample]) -> dict[str, list[float]]:
@@ -110,10 +112,14 @@ def references(samples: Sequence[Sample]) -> dict[str, list[float]]:
     return out
 
 
-def element_counts(samples: Sequence[Sample]) -> dict[str, dict[int, int]]:
-    """For every target, how many training crystals contain each atomic number."""
+def element_counts(records: Sequence[Record]) -> dict[str, dict[int, int]]:
+    """For every output of the network, how many training crystals contain each atomic number.
+
+    K and G are functions of the stiffness, so crystals with these alone count for it, too.
+    """
     counts: dict[str, Counter] = {}
-    for sample in samples:
-        for name in sample.targets:
-            counts.setdefault(name, Counter()).update(set(sample.graph.numbers.tolist()))
+    for record in records:
+        names = {"stiffness" if name == "moduli" else name for name in Sample(record, None).targets}
+        for name in names:
+            counts.setdefault(name, Counter()).update(set(record.atoms.numbers.tolist()))
     return {name: dict(sorted(counter.items())) for name, counter in counts.items()}

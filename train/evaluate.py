@@ -8,6 +8,7 @@ import numpy as np
 import plotly.graph_objects as go
 import torch
 
+from ase_eqtensor.errors import DataError
 from ase_eqtensor.pretrained import Model
 from ase_eqtensor.tensors.moduli import hill_average
 from ase_eqtensor.tensors.notation import GPA, mandel_to_voigt
@@ -41,6 +42,8 @@ def evaluate(
     fold = model.card["recipe"]["fold"] if fold is None else fold
     known = [r for r in records if TENSORS.keys() & r.targets.keys()]
     parts = split(known, fold)
+    if not getattr(parts, part):
+        raise DataError(f"no crystal with a tensor is in the {part} part of fold {fold}")
     samples = prepare(getattr(parts, part), model.network.architecture.cutoff)
     trained = [Sample(record, None) for record in parts.train]
     report = {"model": model.name, "sha256": model.sha256, "fold": fold, "part": part}

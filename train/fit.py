@@ -70,15 +70,16 @@ def fit(
     L.seed_everything(recipe.seed, verbose=False)
     train, val = samples
     architecture = replace(recipe.network, reference=references(train))
-    batches = loader(train, recipe.batch_size, shuffle=True)
+    batches = loader(train, recipe.batch_size, shuffle=True, seed=recipe.seed)
     module = TensorModule(architecture, recipe, steps=len(batches) * recipe.epochs)
-    best = ModelCheckpoint(
-        folder / "checkpoints", "best", monitor="val_score", save_last=True, enable_version_counter=False
-    )
+    checkpoints = folder / "checkpoints"
+    best = ModelCheckpoint(checkpoints, "best", monitor="val_score", enable_version_counter=False)
+    # after `best`, the state of which it holds; every epoch, where save_last follows `best` alone
+    last = ModelCheckpoint(checkpoints, "last", enable_version_counter=False)
     trainer = L.Trainer(
         max_epochs=stop_after or recipe.epochs,
         accelerator="auto",
-        devices="auto",
+        devices=1,
         gradient_clip_val=recipe.gradient_clip,
         logger=CSVLogger(folder, name="logs"),
         log_every_n_steps=len(batches),
@@ -86,17 +87,18 @@ def fit(
         enable_model_summary=False,
         callbacks=[
             best,
+            last,
             EMAWeightAveraging(decay=recipe.ema_decay),
             EarlyStopping("val_score", patience=recipe.patience),
             LearningRateMonitor("epoch"),
         ],
     )
-    last = folder / "checkpoints" / "last.ckpt"
+    reached = checkpoints / "last.ckpt"
     trainer.fit(
         module,
         batches,
         loader(val, 64, shuffle=False),
-        ckpt_path=last if resume and last.is_file() else None,
+        ckpt_path=reached if resume and reached.is_file() else None,
         weights_only=False,
     )
     state = torch.load(best.best_model_path, weights_only=False)["state_dict"]

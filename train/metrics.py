@@ -40,17 +40,19 @@ def isotropic_oracle(target: np.ndarray) -> np.ndarray:
     return np.sqrt(anisotropic / sum((x**2).sum(1) for x in parts.values()))
 
 
-def anisotropic_skill(predicted: np.ndarray, target: np.ndarray) -> dict[str, float]:
+def anisotropic_skill(predicted: np.ndarray, target: np.ndarray) -> dict[str, float | None]:
     """1 - sum |P_an - T_an|^2/|T|^2 / sum |T_an|^2/|T|^2, whole and for each l > 0.
 
-    0 is no better than an isotropic tensor, 1 is perfect.
+    0 is no better than an isotropic tensor, 1 is perfect. None where all targets are isotropic
+    (or cubic, for l = 2), so that there is nothing to be skilled in.
     """
     p, t = irreps_by_l(predicted), irreps_by_l(target)
     weight = 1 / sum((x**2).sum(1) for x in t.values())
-    error = {l: (weight * ((p[l] - t[l]) ** 2).sum(1)).sum() for l in t if l > 0}
-    power = {l: (weight * (t[l] ** 2).sum(1)).sum() for l in t if l > 0}
-    skill = {"all": 1 - sum(error.values()) / sum(power.values())}
-    return skill | {f"l{l}": 1 - error[l] / power[l] for l in error}
+    error = {f"l{l}": (weight * ((p[l] - t[l]) ** 2).sum(1)).sum() for l in t if l > 0}
+    power = {f"l{l}": (weight * (t[l] ** 2).sum(1)).sum() for l in t if l > 0}
+    error = {"all": sum(error.values()), **error}
+    power = {"all": sum(power.values()), **power}
+    return {k: float(1 - error[k] / power[k]) if power[k] > 1e-20 else None for k in error}
 
 
 def summary(predicted: np.ndarray, target: np.ndarray) -> dict:

@@ -5,9 +5,13 @@ import tomllib
 from dataclasses import asdict, dataclass, field, fields
 from importlib import resources
 from pathlib import Path
+from typing import get_origin
 
 from ase_eqtensor.errors import RecipeError
-from ase_eqtensor.network.model import Architecture
+from ase_eqtensor.network.classes import CLASS_MODES
+from ase_eqtensor.network.model import Architecture, channels
+from ase_eqtensor.train.folds import N_FOLDS
+from ase_eqtensor.train.record import DATASETS
 
 
 @dataclass(frozen=True)
@@ -58,10 +62,18 @@ class Recipe:
         return asdict(self)
 
 
+_POSITIVE = [
+    *(("recipe", name) for name in ("epochs", "patience", "batch_size", "learning_rate")),
+    *(("network", name) for name in ("layers", "radial", "cutoff", "embedding", "head")),
+]
+
+
 def recipe_names() -> list[str]:
     """Names of the recipes that come with the package."""
     folder = resources.files("ase_eqtensor.train.recipes")
-    return sorted(p.name.removesuffix(".toml") for p in folder.iterdir() if p.name.endswith(".toml"))
+    return sorted(
+        p.name.removesuffix(".toml") for p in folder.iterdir() if p.name.endswith(".toml")
+    )
 
 
 def load_recipe(name_or_path: str | Path, **overrides) -> Recipe:
@@ -87,7 +99,33 @@ def load_recipe(name_or_path: str | Path, **overrides) -> Recipe:
 
 def parse_recipe(content: dict, origin: str = "recipe") -> Recipe:
     """Recipe from nested dictionaries; see `load_recipe` for the errors raised."""
-    return _build(Recipe, content, origin)
+    recipe = _build(Recipe, content, origin)
+    _check_values(recipe, origin)
+    return recipe
+
+
+def _check_values(recipe: Recipe, origin: str) -> None:
+    network = recipe.network
+    chosen = [("fold", recipe.fold, range(N_FOLDS))]
+    chosen += [("datasets", name, DATASETS) for name in recipe.datasets]
+    chosen += [("class_mode", network.class_mode, CLASS_MODES)]
+    for name, value, choices in chosen:
+        if value not in choices:
+            close = difflib.get_close_matches(str(value), map(str, choices), n=1)
+            hint = f"; did you mean {close[0]!r}?" if close else ""
+            raise RecipeError(
+                f"{origin}: {name} = {value!r} is none of {', '.join(map(str, choices))}{hint}"
+            )
+    numbers = {"network": network, "recipe": recipe}
+    for part, name in _POSITIVE:
+        if getattr(numbers[part], name) <= 0:
+            raise RecipeError(f"{origin}: {name} = {getattr(numbers[part], name)} must be positive")
+    try:
+        channels(network.hidden)
+        if missing := {0, 2, 4} - channels(network.output).keys():
+            raise ValueError(f"output = {network.output!r} lacks l = {min(missing)}")
+    except ValueError as error:
+        raise RecipeError(f"{origin} [network]: {error}") from error
 
 
 def _build(cls, content: dict, origin: str):
@@ -109,8 +147,7 @@ def _build(cls, content: dict, origin: str):
 def _checked(name: str, value, expected, origin: str):
     if expected is float and type(value) is int:
         return float(value)
-    if isinstance(expected, type) and type(value) is not expected:
-        raise RecipeError(
-            f"{origin}: {name} = {value!r} must be of type {expected.__name__}"
-        )
+    kind = get_origin(expected) or expected  # list of list[str]
+    if isinstance(kind, type) and type(value) is not kind:
+        raise RecipeError(f"{origin}: {name} = {value!r} must be of type {kind.__name__}")
     return value

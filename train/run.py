@@ -39,7 +39,7 @@ def train(database: Path, recipe: Recipe, folder: Path, resume: bool = False) ->
     card = {
         "package_version": __version__,
         "level_of_theory": LEVEL_OF_THEORY,
-        "elements": {k: list(v) for k, v in element_counts(samples.train).items()},
+        "elements": covered_elements(records, recipe),
         "data": describe(records, recipe),
         "recipe": recipe.to_dict(),
         "minutes": round((time.perf_counter() - start) / 60, 1),
@@ -47,6 +47,12 @@ def train(database: Path, recipe: Recipe, folder: Path, resume: bool = False) ->
     path = save_model(module.network, card, folder / folder.name)
     figures = evaluate(load_model(path), records, "val")["figures"]
     return save_model(module.network, card | {"figures": {"val": figures}}, path)
+
+
+def covered_elements(records, recipe: Recipe) -> dict[str, list[int]]:
+    """Atomic numbers in the training data of each output of the network."""
+    train = split(records, recipe.fold).train
+    return {name: list(counts) for name, counts in element_counts(train).items()}
 
 
 def describe(records, recipe: Recipe) -> dict:

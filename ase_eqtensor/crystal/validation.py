@@ -62,12 +62,8 @@ def as_atoms(structure) -> Atoms:
     return atoms
 
 
-def check_structure(atoms: Atoms, index: int | None = None) -> None:
+def check_structure(atoms: Atoms) -> None:
     """Raise if `atoms` cannot be a crystal that this package describes.
-
-    Args:
-        atoms: not changed.
-        index: position in the caller's list, to be named in the message.
 
     Raises:
         ElementError: atomic number 0 (dummy `X`) or beyond the periodic table.
@@ -75,7 +71,7 @@ def check_structure(atoms: Atoms, index: int | None = None) -> None:
             that are not finite, partial occupancies that ASE's CIF reader dropped, or atoms (or
             periodic images of one) closer than `MIN_DISTANCE`.
     """
-    name = describe(atoms, index)
+    name = describe(atoms)
     if len(atoms) == 0:
         raise StructureError(f"{name}: there are no atoms. Pass a crystal with at least one.")
     if not atoms.pbc.all():
@@ -105,16 +101,17 @@ def structure_warnings(atoms: Atoms) -> list[EqTensorWarning]:
     if np.any(moments):
         warnings.append(
             MagneticWarning(
-                f"{describe(atoms)}: magnetic moments up to {abs(moments).max():.3g} are ignored; the "
-                "prediction is that of the crystal without them."
+                f"{describe(atoms)}: magnetic moments up to {abs(moments).max():.3g} are ignored; "
+                "the prediction is that of the crystal without them."
             )
         )
     gap = widest_gap(atoms)
     if gap > MAX_GAP:
         warnings.append(
             VacuumWarning(
-                f"{describe(atoms)}: an empty gap of {gap:.1f} Å looks like a slab, chain or molecule with "
-                "vacuum; the model knows bulk crystals and the tensors depend on the vacuum."
+                f"{describe(atoms)}: an empty gap of {gap:.1f} Å looks like a slab, chain or "
+                "molecule with vacuum; the model knows bulk crystals, and the tensors depend on "
+                "the vacuum."
             )
         )
     return warnings
@@ -128,15 +125,13 @@ def widest_gap(atoms: Atoms) -> float:
     return float((gaps * spacings).max())
 
 
-def describe(atoms: Atoms, index: int | None = None) -> str:
-    """How messages name a structure: its formula, and its place in the caller's list if given."""
+def describe(atoms: Atoms) -> str:
+    """How messages name a structure: by its formula, where it has one."""
     if len(atoms) == 0:
-        formula = "empty structure"
-    elif atoms.numbers.max() > MAX_ATOMIC_NUMBER:
-        formula = f"structure of {len(atoms)} atoms"
-    else:
-        formula = atoms.get_chemical_formula(empirical=True)
-    return formula if index is None else f"{formula} (structure {index})"
+        return "empty structure"
+    if atoms.numbers.max() > MAX_ATOMIC_NUMBER:
+        return f"structure of {len(atoms)} atoms"
+    return atoms.get_chemical_formula(empirical=True)
 
 
 def _check_elements(atoms: Atoms, name: str) -> None:

@@ -38,7 +38,11 @@ class Interaction(nn.Module):
         gated = {**outgoing, 0: outgoing[0] + gates}
         self.message = Convolution(incoming, gated, mode=mode, classes=classes, **convolution)
         self.update = nn.ModuleDict(
-            {str(l): ClassLinear(incoming[l], c, mode, classes) for l, c in gated.items() if l in incoming}
+            {
+                str(l): ClassLinear(incoming[l], c, mode, classes)
+                for l, c in gated.items()
+                if l in incoming
+            }
         )
         self.element = nn.Linear(embedding, gated[0])
 

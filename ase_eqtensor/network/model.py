@@ -18,13 +18,13 @@ from .interaction import Interaction
 from .readout import Head, crystal_mean
 
 
-
 @dataclass(frozen=True)
 class Architecture:
     """What defines the network besides its weights; stored in the model card.
 
     hidden: e3nn irreps of the node features, natural parity, e.g. "64x0e + 32x1o + 32x2e".
-    layers: number of interactions; the last one keeps only l = 0, 2, 4.
+    output: those after the last interaction, which the heads read; only l = 0, 2, 4 matter there.
+    layers: number of interactions.
     lmax: degree of the edge harmonics; 4 or more, or cubic crystals come out isotropic.
     radial: number of radial functions.
     cutoff: in Å.

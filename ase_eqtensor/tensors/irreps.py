@@ -3,6 +3,8 @@
 A symmetric (3, 3) tensor is 0e + 2e, an elastic tensor 2x0e + 2x2e + 1x4e (e.g. Itin & Hehl,
 J. Phys. Condens. Matter 25, 085404 (2013)). Component order inside an irrep is e3nn's. The bases
 are orthonormal, so that Frobenius norms equal norms of the components.
+
+The tables are cached, and never as inference tensors: a prediction may come before a training.
 """
 
 from functools import cache
@@ -17,12 +19,14 @@ STIFFNESS_IRREPS = o3.Irreps("2x0e + 2x2e + 1x4e")
 
 
 @cache
+@torch.inference_mode(False)
 def clebsch_gordan(l1: int, l2: int, l3: int) -> torch.Tensor:
     """e3nn's real Wigner 3j symbol (2 l1 + 1, 2 l2 + 1, 2 l3 + 1), float64, on the processor."""
     return o3.wigner_3j(l1, l2, l3, dtype=torch.float64, device="cpu")
 
 
 @cache
+@torch.inference_mode(False)
 def rank2_basis() -> torch.Tensor:
     """(6, 3, 3) float64: T = sum_i t_i basis[i] for the components t of 0e + 2e."""
     isotropic = torch.eye(3, dtype=torch.float64)[None] / 3**0.5
@@ -31,6 +35,7 @@ def rank2_basis() -> torch.Tensor:
 
 
 @cache
+@torch.inference_mode(False)
 def stiffness_basis() -> torch.Tensor:
     """(21, 6, 6) float64: C_Mandel = sum_i c_i basis[i] for the components c of 2x0e+2x2e+1x4e.
 

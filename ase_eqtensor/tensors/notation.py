@@ -8,7 +8,6 @@ matrix. Arrays may have leading batch axes; functions marked (torch) also take t
 """
 
 import numpy as np
-from ase.units import GPa as GPA  # eV/Å^3 per GPa
 
 VOIGT_PAIRS = ((0, 0), (1, 1), (2, 2), (1, 2), (0, 2), (0, 1))
 _ROW, _COL = np.array(VOIGT_PAIRS).T
@@ -62,7 +61,11 @@ def mandel_rotation(rotation: np.ndarray) -> np.ndarray:
     Q_IJ = M_I : (R M_J R^T), with the orthonormal matrices M of the Mandel basis.
     """
     return np.einsum(
-        "Iij,...ia,Jab,...jb->...IJ", MANDEL_MATRICES, rotation, MANDEL_MATRICES, rotation,
+        "Iij,...ia,Jab,...jb->...IJ",
+        MANDEL_MATRICES,
+        rotation,
+        MANDEL_MATRICES,
+        rotation,
         optimize=True,
     )
 

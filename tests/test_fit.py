@@ -1,0 +1,231 @@
+"""Fitting: a loss that falls, a resumed run that equals an uninterrupted one, a usable model."""
+
+import csv
+import json
+import logging
+
+import numpy as np
+import pytest
+import torch
+from networks import SMALL
+from training import records, small_recipe
+from typer.testing import CliRunner
+
+from ase_eqtensor import PROPERTIES, EqTensorCalculator, load_model
+from ase_eqtensor.errors import DataError
+from ase_eqtensor.train.commands import app
+from ase_eqtensor.train.database import write_database
+from ase_eqtensor.train.dataset import loader, references
+from ase_eqtensor.train.evaluate import evaluate
+from ase_eqtensor.train.fit import fit, split_samples
+from ase_eqtensor.train.losses import relative_error
+from ase_eqtensor.train.run import train
+
+pytestmark = pytest.mark.filterwarnings("ignore:.*:UserWarning:lightning")
+logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
+
+
+@pytest.fixture(scope="module")
+def samples():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LOKY_MAX_CPU_COUNT", "1")
+        return split_samples(records(), small_recipe())
+
+
+@pytest.fixture(scope="module")
+def whole(samples, tmp_path_factory):
+    """An uninterrupted run: its folder and module."""
+    folder = tmp_path_factory.mktemp("whole")
+    return folder, fit(samples, small_recipe(), folder, progress=False)
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """Database and weights of a run from end to end."""
+    folder = tmp_path_factory.mktemp("trained")
+    write_database(folder / "crystals.db", records())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LOKY_MAX_CPU_COUNT", "1")
+        path = train(folder / "crystals.db", small_recipe(epochs=3), folder / "run")
+    return folder / "crystals.db", path
+
+
+def log(folder) -> dict[str, list[float]]:
+    """Columns of metrics.csv without the empty cells, all parts of the run together."""
+    rows = []
+    for path in sorted(folder.rglob("metrics.csv")):
+        with path.open(newline="") as stream:
+            rows += csv.DictReader(stream)
+    return {k: [float(r[k]) for r in rows if r[k]] for k in rows[0]}
+
+
+def test_split_keeps_the_parts_apart(samples):
+    fold = small_recipe().fold
+    assert all(s.record.fold != fold for part in samples for s in part)
+    train_set = {s.record.reduced_formula for s in samples.train}
+    val_set = {s.record.reduced_formula for s in samples.val}
+    assert not train_set & val_set
+    assert {s.record.dataset for s in samples.val} == {"elastic", "dielectric"}
+
+
+def test_split_needs_both_parts():
+    with pytest.raises(DataError, match="Add data"):
+        split_samples(records()[:1], small_recipe())
+
+
+def test_loss_falls(whole):
+    columns = log(whole[0])
+    assert columns["train_loss"][-1] < 0.75 * columns["train_loss"][0]
+    assert columns["val_score"][-1] < 0.8 * columns["val_score"][0]
+    for target in ("stiffness", "electronic", "dielectric", "moduli", "formation_energy"):
+        assert len(columns[f"train_{target}"]) == 6
+
+
+def test_the_best_averaged_weights_are_returned(whole, samples):
+    folder, module = whole
+    assert not module.training
+    scores = log(folder)["val_score"]
+    errors: dict[str, list] = {"stiffness": [], "electronic": [], "dielectric": []}
+    with torch.no_grad():
+        for batch in loader(samples.val, 64, shuffle=False):
+            output = module.network(batch.graph)
+            for name, (index, value) in batch.targets.items():
+                errors[name].append(relative_error(output[name][index], value))
+    errors = [torch.cat(e) for e in errors.values()]
+    score = np.mean([float(e.median() + e.mean() / 2) for e in errors])
+    assert score == pytest.approx(min(scores), rel=1e-4)
+
+
+def test_resumed_run_equals_an_uninterrupted_one(whole, samples, tmp_path):
+    recipe = small_recipe()
+    fit(samples, recipe, tmp_path, progress=False, stop_after=4)
+    assert len(log(tmp_path)["val_score"]) == 4
+    torch.manual_seed(99)  # whatever happened in between
+    resumed = fit(samples, recipe, tmp_path, resume=True, progress=False)
+    for name in ("val_score", "train_loss"):
+        assert log(tmp_path)[name] == pytest.approx(log(whole[0])[name], rel=1e-4)
+    for a, b in zip(resumed.parameters(), whole[1].parameters(), strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-6)
+    ends = [
+        torch.load(folder / "checkpoints" / "last.ckpt", weights_only=False)
+        for folder in (tmp_path, whole[0])
+    ]
+    assert ends[0]["global_step"] == ends[1]["global_step"] == 6 * -(-len(samples.train) // 8)
+    for key in ("state_dict", "current_model_state"):  # averaged and latest weights
+        a, b = (end[key] for end in ends)
+        for name in a:
+            torch.testing.assert_close(a[name], b[name], rtol=1e-4, atol=1e-6)
+
+
+def test_seed_decides_the_run(whole, samples, tmp_path):
+    same = fit(samples, small_recipe(epochs=6), tmp_path / "same", progress=False, stop_after=1)
+    other = fit(samples, small_recipe(seed=1), tmp_path / "other", progress=False, stop_after=1)
+    first = log(whole[0])["val_score"][0]
+    assert log(tmp_path / "same")["val_score"] == pytest.approx([first], rel=1e-5)
+    assert log(tmp_path / "other")["val_score"] != pytest.approx([first], rel=1e-3)
+    assert any((a != b).any() for a, b in zip(same.parameters(), other.parameters(), strict=True))
+
+
+def test_references_are_medians_of_the_training_data(samples):
+    values = references(samples.train)
+    moduli = [s.targets["stiffness"] for s in samples.train if "stiffness" in s.targets]
+    k3 = np.median([c[:3, :3].sum() / 3 for c in moduli])
+    assert values["stiffness"][0] == pytest.approx(np.log(k3))
+    eps = [s.targets["electronic"][0, 0] - 1 for s in samples.train if "electronic" in s.targets]
+    assert values["electronic"] == pytest.approx([3**0.5 * np.log(np.median(eps))])
+
+
+def test_from_database_to_calculator(trained):
+    _, path = trained
+    model = load_model(path)
+    card = model.card
+    assert card["recipe"] == json.loads((path.parent / "recipe.json").read_text())
+    assert card["recipe"]["seed"] == 0 and card["recipe"]["fold"] == 0
+    assert set(card["figures"]["val"]) == {
+        "elasticity_tensor", "electronic_dielectric_tensor", "dielectric_tensor"
+    }  # fmt: skip
+    for name, parts in card["data"].items():
+        assert parts["train"] > 0 and sum(parts.values()) == sum(
+            r.dataset == name for r in records()
+        )
+    assert set(PROPERTIES) <= set(model.level_of_theory)
+    trained_on = [r for r in records() if r.dataset == "elastic" and r.fold and not r.in_val]
+    elements = {z for r in trained_on for z in r.atoms.numbers.tolist()}
+    assert model.trained_elements("stiffness") == elements
+    atoms = trained_on[0].atoms
+    value = EqTensorCalculator(model).get_property("elasticity_tensor", atoms)
+    target = trained_on[0].targets["elasticity_tensor"]
+    assert np.linalg.norm(value - target) < np.linalg.norm(target)
+
+
+def test_finished_runs_are_not_overwritten(trained):
+    database, path = trained
+    with pytest.raises(DataError, match="not empty"):
+        train(database, small_recipe(epochs=1), path.parent)
+
+
+@pytest.mark.filterwarnings("ignore::ase_eqtensor.errors.UntrainedElementWarning")
+def test_report(trained):
+    database, path = trained
+    model = load_model(path)
+    report = json.loads(json.dumps(evaluate(model, records(), "test")))
+    assert (report["model"], report["sha256"], report["fold"]) == (model.name, model.sha256, 0)
+    for name, rows in report["crystals"].items():
+        tested = [r for r in records() if r.fold == 0 and name in r.targets]
+        assert [row["source_id"] for row in rows] == [r.source_id for r in tested]
+        assert report["figures"][name]["crystals"] == len(rows)
+        median = np.median([row["relative_error"] for row in rows])
+        assert report["figures"][name]["median_relative"]["value"] == pytest.approx(median)
+    assert report["figures"]["elasticity_tensor"]["anisotropic_skill"]["l2"] is None  # all cubic
+    row = report["crystals"]["elasticity_tensor"][0]
+    reference = next(r for r in records() if r.source_id == row["source_id"])
+    expected = reference.targets["elasticity_tensor"] * 160.21766
+    np.testing.assert_allclose(row["reference_gpa"], expected, rtol=1e-6)
+    # the calculator gives what the report says
+    value = EqTensorCalculator(model, allow_untrained_elements=True).get_property(
+        "elasticity_tensor", reference.atoms
+    )
+    np.testing.assert_allclose(
+        np.array(row["predicted_gpa"]), value * 160.21766, rtol=1e-3, atol=1e-2
+    )
+
+
+def test_nothing_to_score(trained):
+    rows = [r for r in records() if r.fold != 0]
+    with pytest.raises(DataError, match="test part of fold 0"):
+        evaluate(load_model(trained[1]), rows, "test")
+
+
+def test_evaluate_on_the_command_line(trained, tmp_path):
+    database, path = trained
+    arguments = ["evaluate", str(path), "-d", str(database), "-o", str(tmp_path / "report")]
+    result = CliRunner().invoke(app, [*arguments, "--part", "val"])
+    assert result.exit_code == 0, result.output
+    assert "median_relative" in result.output
+    report = json.loads((tmp_path / "report" / "report.json").read_text())
+    assert report["part"] == "val"
+    assert (tmp_path / "report" / "parity_elasticity_tensor.html").stat().st_size > 1000
+    assert CliRunner().invoke(app, [*arguments, "--part", "train"]).exit_code != 0
+
+
+def test_train_on_the_command_line(trained, tmp_path):
+    database, _ = trained
+    lines = [f"{k} = {v!r}" for k, v in SMALL.items()]
+    recipe = tmp_path / "mine.toml"
+    recipe.write_text(
+        "epochs = 1\nbatch_size = 16\n[network]\n" + "\n".join(lines).replace("'", '"')
+    )
+    arguments = [
+        "train",
+        str(recipe),
+        "-d",
+        str(database),
+        "-o",
+        str(tmp_path / "out"),
+        "--seed",
+        "7",
+    ]
+    result = CliRunner().invoke(app, arguments)
+    assert result.exit_code == 0, result.output
+    card = load_model(tmp_path / "out" / "out.safetensors").card
+    assert card["recipe"]["seed"] == 7 and card["recipe"]["epochs"] == 1
