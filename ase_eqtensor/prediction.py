@@ -1,4 +1,4 @@
-"""Prediction: crystals in, tensors with their provenance and flags out; no ASE calculator needed."""
+"""Prediction: crystals in, tensors with their provenance and flags out; no calculator needed."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field

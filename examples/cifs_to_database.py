@@ -1,4 +1,4 @@
-"""Predict a list of CIFs into an ASE database: python examples/cifs_to_database.py OUT.db FILES..."""
+"""Many CIFs into an ASE database: python examples/cifs_to_database.py [OUT.db] [FILES...]"""
 
 import sys
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Predict the dielectric and elastic tensors of one crystal: python examples/one_crystal.py [FILE]"""
+"""Dielectric and elastic tensors of one crystal: python examples/one_crystal.py [FILE]"""
 
 import sys
 from pathlib import Path
@@ -9,9 +9,8 @@ from ase.units import GPa
 
 from ase_eqtensor import EqTensorCalculator
 
-path = (
-    Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parent / "crystals" / "EXAMPLE.cif"
-)
+example = Path(__file__).parent / "crystals" / "TiO2.cif"  # not in the training data
+path = Path(sys.argv[1]) if len(sys.argv) > 1 else example
 atoms = read(path)
 atoms.calc = EqTensorCalculator()
 np.set_printoptions(precision=2, suppress=True)

@@ -1,1 +1,1 @@
-"""Fitting: data sources, curation, folds, losses, metrics and recipes (inference never imports it)."""
+"""Fitting: data sources, curation, folds, losses, metrics and recipes."""

@@ -101,10 +101,9 @@ def evaluate(
     if part not in ("val", "test"):
         raise typer.BadParameter(f"{part!r}: choose val or test", param_hint="--part")
     report = evaluate_model(load_model(model), read_database(database), part)
-    table = Table(
-        "figure", *report["figures"], title=f"{report['model']}, fold {report['fold']} {part}"
-    )
-    for key, value in next(iter(report["figures"].values())).items():
+    title = f"{report['model']}, fold {report['fold']} {part}"
+    table = Table("figure", *report["figures"], title=title)
+    for key in dict.fromkeys(key for figures in report["figures"].values() for key in figures):
         table.add_row(key, *(_cell(f.get(key)) for f in report["figures"].values()))
     console.print(table)
     for path in write_report(report, output):
@@ -112,6 +111,8 @@ def evaluate(
 
 
 def _cell(value) -> str:
+    if value is None:
+        return "-"
     if isinstance(value, dict) and "low" in value:
         return f"{value['value']:.3f} [{value['low']:.3f}, {value['high']:.3f}]"
     if isinstance(value, dict):

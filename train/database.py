@@ -54,8 +54,8 @@ def build_database(
 ) -> BuildReport:
     """Curate everything that `sources` yield and write the database and its CSV of problems.
 
-    Raises DataError if one of the two exists and `overwrite` is False, if a source cannot be read, or
-    if nothing is left to write; existing files are then untouched.
+    Raises DataError if one of the two exists and `overwrite` is False, if a source cannot be read,
+    or if nothing is left to write; existing files are then untouched.
     """
     report, records = BuildReport(Path(path)), []
     for file in (report.path, report.problems_path):

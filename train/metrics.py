@@ -34,7 +34,7 @@ def irreps_by_l(tensors: np.ndarray) -> dict[int, np.ndarray]:
 
 
 def isotropic_oracle(target: np.ndarray) -> np.ndarray:
-    """Relative errors (n,) of each true tensor's own isotropic part: K and G known, no direction."""
+    """Relative errors (n,) of each true tensor's own isotropic part: no direction known."""
     parts = irreps_by_l(target)
     anisotropic = sum((x**2).sum(1) for l, x in parts.items() if l > 0)
     return np.sqrt(anisotropic / sum((x**2).sum(1) for x in parts.values()))
@@ -70,7 +70,7 @@ def summary(predicted: np.ndarray, target: np.ndarray) -> dict:
 
 
 def stiffness_summary(predicted: np.ndarray, target: np.ndarray) -> dict:
-    """`summary` plus errors of K, G (VRH) and of the Voigt entries, GPa, and the indefinite ones."""
+    """`summary` plus errors (GPa) of K, G (VRH) and Voigt entries, and the indefinite tensors."""
     k, g = (x.numpy() for x in hill_average(torch.from_numpy(predicted)))
     k0, g0 = (x.numpy() for x in hill_average(torch.from_numpy(target)))
     return summary(predicted, target) | {

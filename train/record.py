@@ -26,8 +26,8 @@ class Record:
     """A crystal and the targets of one data set, in the Cartesian frame of `atoms`.
 
     `atoms` holds positions, numbers, cell and pbc only. `targets` has all keys of
-    `DATASETS[dataset]`; curation adds K and G to a stiffness. `quarantine` is "" or the reason why training skips the row; a
-    quarantined row is still scored when it falls in the test fold. `frame_deviation` is the
+    `DATASETS[dataset]`; curation adds K and G to a stiffness. `quarantine` is "" or the reason why
+    training skips the row; a quarantined row is still scored when it falls in the test fold. `frame_deviation` is the
     relative part of the tensor that broke the point group before it was projected (largest of
     the row's tensors, 0 for scalars).
     """

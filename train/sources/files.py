@@ -65,7 +65,7 @@ def _read(path: Path) -> Iterator[tuple[Atoms | Structure, Mapping]]:
         raise DataError(f"{path}: no such file")
     index = -1
     try:
-        for index, entry in enumerate(reader(path)):
+        for index, entry in enumerate(reader(path)):  # noqa: B007 (named in the error)
             yield entry
     except DataError:
         raise
