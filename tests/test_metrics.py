@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 from equivariance import orthogonal
-from pymatgen.analysis.elasticity import ElasticTensor
+from pymatgen.core.elasticity import ElasticTensor
 
 from ase_eqtensor.tensors.irreps import stiffness_basis
 from ase_eqtensor.tensors.notation import GPA, mandel_rotation, mandel_to_voigt

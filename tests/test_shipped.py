@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from ase.build import bulk
 from ase.units import GPa
-from pymatgen.analysis.elasticity import ElasticTensor
+from pymatgen.core.elasticity import ElasticTensor
 
 from ase_eqtensor import PROPERTIES, EqTensorCalculator, __version__, available_models, load_model
 from ase_eqtensor.pretrained import DEFAULT_MODEL

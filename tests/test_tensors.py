@@ -6,7 +6,7 @@ import torch
 from crystals import CRYSTALS, POINT_GROUPS, crystal_of_point_group
 from e3nn import o3
 from equivariance import MOVES, orthogonal
-from pymatgen.analysis.elasticity import ComplianceTensor, ElasticTensor, Strain
+from pymatgen.core.elasticity import ComplianceTensor, ElasticTensor, Strain
 
 from ase_eqtensor.crystal.symmetry import analyse
 from ase_eqtensor.prediction import group_average

@@ -35,11 +35,11 @@ class TrainingSamples(NamedTuple):
 def split_samples(records: Sequence[Record], recipe: Recipe) -> TrainingSamples:
     """Graphs of the training and of the validation crystals of the recipe's fold.
 
-    Validation scores tensors only, whatever else is trained on. Raises DataError if either part
-    is empty.
+    Validation scores tensors where there are any, whatever else is trained on. Raises DataError if
+    either part is empty.
     """
     parts = split(records, recipe.fold)
-    val = [record for record in parts.val if record.dataset in TENSOR_SETS]
+    val = [record for record in parts.val if record.dataset in TENSOR_SETS] or parts.val
     if not parts.train or not val:
         raise DataError(
             f"fold {recipe.fold} leaves {len(parts.train)} training and {len(val)} validation "

@@ -38,6 +38,28 @@ def tensor_loss(predicted: torch.Tensor, target: torch.Tensor, anisotropy: float
     return (whole + anisotropy * directional).mean()
 
 
+def moduli_error(output: dict[str, torch.Tensor], index: torch.Tensor, value: torch.Tensor):
+    """|ln K_p/K| and |ln G_p/G| (n, 2) of the predicted stiffness; `value` (n, 2) in GPa."""
+    k, g = hill_average(output["stiffness"][index], output["compliance"][index])
+    return (torch.stack([k, g], 1) / (value * GPA)).log().abs()
+
+
+def crystal_errors(
+    output: dict[str, torch.Tensor], targets: dict[str, tuple[torch.Tensor, torch.Tensor]]
+) -> dict[str, torch.Tensor]:
+    """Error of each crystal (n,) by target: relative for tensors, mean of |ln K_p/K| and
+    |ln G_p/G| for moduli, eV/atom for the formation energy."""
+    errors = {}
+    for name, (index, value) in targets.items():
+        if name == "moduli":
+            errors[name] = moduli_error(output, index, value).mean(1)
+        elif name == "formation_energy":
+            errors[name] = (output[name][index] - value).abs()
+        else:
+            errors[name] = relative_error(output[name][index], value)
+    return errors
+
+
 def target_losses(
     output: dict[str, torch.Tensor],
     targets: dict[str, tuple[torch.Tensor, torch.Tensor]],
@@ -47,9 +69,7 @@ def target_losses(
     losses = {}
     for name, (index, value) in targets.items():
         if name == "moduli":
-            k, g = hill_average(output["stiffness"][index], output["compliance"][index])
-            ratio = torch.stack([k, g], 1) / (value * GPA)
-            losses[name] = ratio.log().abs().mean()
+            losses[name] = moduli_error(output, index, value).mean()
         elif name == "formation_energy":
             losses[name] = (output[name][index] - value).abs().mean() / ENERGY_SCALE
         else:

@@ -5,13 +5,13 @@ import torch
 
 from ase_eqtensor.network.model import Architecture, TensorNetwork
 from ase_eqtensor.train.dataset import Batch
-from ase_eqtensor.train.losses import relative_error, target_losses
+from ase_eqtensor.train.losses import crystal_errors, target_losses
 from ase_eqtensor.train.recipe import LossWeights, Recipe
 
 
 class TensorModule(L.LightningModule):
-    """A `TensorNetwork` with its losses; the validation score is the mean over tensor targets of
-    the median relative error and half the mean one, which no outlier owns alone."""
+    """A `TensorNetwork` with its losses; the validation score is the mean over targets of the
+    median error and half the mean one, which no outlier owns alone."""
 
     def __init__(self, architecture: Architecture, recipe: Recipe, steps: int):
         super().__init__()
@@ -40,10 +40,8 @@ class TensorModule(L.LightningModule):
 
     def validation_step(self, batch: Batch, _) -> None:
         output = self.network(batch.graph)
-        for name in ("stiffness", "electronic", "dielectric"):
-            if name in batch.targets:
-                index, value = batch.targets[name]
-                self._errors.setdefault(name, []).append(relative_error(output[name][index], value))
+        for name, errors in crystal_errors(output, batch.targets).items():
+            self._errors.setdefault(name, []).append(errors)
 
     def on_validation_epoch_end(self) -> None:
         scores = []

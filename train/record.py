@@ -1,5 +1,6 @@
 """One crystal with its training targets, as it travels from a source to the database."""
 
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,9 +28,9 @@ class Record:
 
     `atoms` holds positions, numbers, cell and pbc only. `targets` has all keys of
     `DATASETS[dataset]`; curation adds K and G to a stiffness. `quarantine` is "" or the reason why
-    training skips the row; a quarantined row is still scored when it falls in the test fold. `frame_deviation` is the
-    relative part of the tensor that broke the point group before it was projected (largest of
-    the row's tensors, 0 for scalars).
+    training skips the row; a quarantined row is still scored when it falls in the test fold.
+    `frame_deviation` is the relative part of the tensor that broke the point group before it was
+    projected (largest of the row's tensors, 0 for scalars).
     """
 
     atoms: Atoms
@@ -69,7 +70,9 @@ class Rejection:
 
 def reduced_formula(atoms: Atoms) -> str:
     """pymatgen's reduced formula, the key of the folds."""
-    return Composition(atoms.symbols.formula.count()).reduced_formula
+    with warnings.catch_warnings():  # noble gases have no electronegativity to sort by
+        warnings.filterwarnings("ignore", message="No Pauling electronegativity")
+        return Composition(atoms.symbols.formula.count()).reduced_formula
 
 
 def bare(atoms: Atoms) -> Atoms:

@@ -8,6 +8,9 @@ matrix. Arrays may have leading batch axes; functions marked (torch) also take t
 """
 
 import numpy as np
+from ase.units import GPa
+
+GPA = GPa  # eV/Å^3 per GPa
 
 VOIGT_PAIRS = ((0, 0), (1, 1), (2, 2), (1, 2), (0, 2), (0, 1))
 _ROW, _COL = np.array(VOIGT_PAIRS).T

@@ -1,0 +1,57 @@
+"""The example scripts run as shipped and print or write what they promise."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+from ase.db import connect
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
+
+
+def run(script: str, folder: Path, *arguments: str) -> str:
+    """Standard output of an example, run in an empty folder."""
+    return subprocess.run(
+        [sys.executable, str(EXAMPLES / script), *arguments],
+        cwd=folder,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout
+
+
+def test_one_crystal_prints_both_tensors(tmp_path):
+    text = run("one_crystal.py", tmp_path)
+    assert "dielectric tensor (electronic + ionic)" in text and "GPa" in text
+    numbers = [line for line in text.splitlines() if line.strip(" []")[:1].isdigit()]
+    assert len(numbers) >= 3 + 3 + 6
+
+
+def test_example_crystals_were_not_trained_on():
+    from ase.io import read
+
+    from ase_eqtensor import load_model
+    from ase_eqtensor.train.folds import fold_of
+    from ase_eqtensor.train.record import reduced_formula
+
+    fold = load_model().card["recipe"]["fold"]
+    for path in (EXAMPLES / "crystals").glob("*.cif"):
+        assert fold_of(reduced_formula(read(path))) == fold, path.name
+
+
+def test_cifs_to_database(tmp_path):
+    run("cifs_to_database.py", tmp_path, "out.db")
+    rows = list(connect(tmp_path / "out.db").select())
+    assert {row.formula for row in rows} == {"O4Ti2", "Mg4O4", "Ga2N2", "Ca4F8"}
+    for row in rows:
+        assert row.k_vrh_gpa > 0 and np.shape(row.data["elasticity_tensor"]) == (6, 6)
+        assert row.data["record"]["model"]
+    assert len(list(connect(tmp_path / "out.db").select("k_vrh_gpa>0"))) == len(rows)
+
+
+def test_fit_your_own(tmp_path):
+    text = run("fit_your_own.py", tmp_path)
+    assert text.count("first principles") == 8 and "safetensors" in text
