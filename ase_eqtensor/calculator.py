@@ -10,7 +10,7 @@ from ase import Atoms
 from ase.calculators.calculator import Calculator, all_changes
 from ase.outputs import Properties, all_outputs
 
-from .crystal.symmetry import DEFAULT_SYMPREC
+from .crystal.symmetry import DEFAULT_SYMPREC, MAX_SYMPREC
 from .crystal.validation import as_atoms
 from .errors import FailedCrystalsWarning
 from .prediction import Prediction, Predictor
@@ -69,6 +69,8 @@ class EqTensorCalculator(Calculator):
         super().__init__()
         if dtype not in ("float32", "float64"):
             raise ValueError(f"dtype={dtype!r}: choose 'float32' or 'float64'")
+        if not 0 < symprec <= MAX_SYMPREC:
+            raise ValueError(f"symprec={symprec!r}: choose a length in (0, {MAX_SYMPREC}] Å")
         loaded = model if isinstance(model, Model) else load_model(model)
         loaded = loaded.on(device, getattr(torch, dtype))
         self.predictor = Predictor(
@@ -142,7 +144,7 @@ class EqTensorCalculator(Calculator):
         """Predict many crystals in batches, without touching any `atoms.calc` or the cache.
 
         Args:
-            structures: ASE atoms or pymatgen structures.
+            structures: a list of ASE atoms or pymatgen structures.
             progress: show a progress bar.
 
         Returns:
@@ -150,6 +152,8 @@ class EqTensorCalculator(Calculator):
             that the calculator would give. For a bad crystal `entry.error` holds the error and
             `entry[...]` raises it; a FailedCrystalsWarning names the indices of all of them.
         """
+        if isinstance(structures, Atoms) or hasattr(structures, "lattice"):
+            raise TypeError("predict() takes a list of crystals; for a single one pass [crystal]")
         predictions = self.predictor.predict(structures, progress)
         if failed := [i for i, p in enumerate(predictions) if p.error is not None]:
             shown = "; ".join(str(predictions[i].error) for i in failed[:5])

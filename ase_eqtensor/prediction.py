@@ -24,18 +24,20 @@ from .errors import (
     UntrainedElementWarning,
 )
 from .pretrained import Model
-from .properties import PROPERTIES
+from .properties import PROPERTIES, TENSOR_HEADS
 from .tensors.notation import mandel_rotation, rotate_rank2
 
 BATCH_EDGES = 30_000  # edges in one pass through the network
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Prediction(Mapping):
     """Tensors of one crystal by property name, each a float64 array in the caller's frame.
 
     Asking for a property that could not be predicted raises the reason (an `EqTensorError`);
     asking for one that should not be trusted blindly issues the warning that says why.
+
+    `in`, iteration and `get` concern the properties that were predicted.
 
     tensors: property name -> array, see `ase_eqtensor.properties.PROPERTIES` for shapes and units.
     refused: property name -> error.
@@ -72,6 +74,14 @@ class Prediction(Mapping):
         for warning in self.warnings_for(name):
             warn(warning, stacklevel=2)
         return tensor
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.tensors
+
+    def get(self, name: str, default=None):
+        return self[name] if name in self else default
+
+    __eq__, __hash__ = object.__eq__, object.__hash__  # by identity: arrays do not compare
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.tensors)
@@ -115,6 +125,7 @@ class Predictor:
 
     def predict(self, structures: Sequence, progress: bool = False) -> list[Prediction]:
         """Predictions aligned with `structures`; for a bad crystal the entry holds its error."""
+        structures = list(structures)
         results: list[Prediction | None] = [None] * len(structures)
         pending: dict[int, _Prepared] = {}
         edges = 0
@@ -199,22 +210,22 @@ class Predictor:
             log = {name: value.cpu() for name, value in log.items()}
             if self.project:
                 for i, crystal in enumerate(prepared):
-                    for name in ("stiffness", "electronic", "ionic"):
+                    for name in TENSOR_HEADS:
                         log[name][i] = group_average(log[name][i], crystal.rotations)
             output = {name: value.numpy() for name, value in network.tensors(log).items()}
-        if not all(np.isfinite(value).all() for value in output.values()):
-            raise ModelError(
-                f"model {self.model.name!r} gave numbers that are not finite; its weights are "
-                "unusable in this precision. Try dtype='float64' or another model."
-            )
         results = []
         for i, crystal in enumerate(prepared):
-            values = {
-                name: declared.from_network(output[declared.output][i])
-                for name, declared in PROPERTIES.items()
-                if name not in crystal.refused
-            }
-            results.append(self._prediction(values, crystal.refused, crystal.warnings))
+            values, refused = {}, dict(crystal.refused)
+            for name, declared in PROPERTIES.items():
+                tensor = output[declared.output][i]
+                if not np.isfinite(tensor).all():
+                    refused[name] = ModelError(
+                        f"model {self.model.name!r} gave a {name} that is not finite; its weights "
+                        "are unusable in this precision. Try dtype='float64' or another model."
+                    )
+                elif name not in refused:
+                    values[name] = declared.from_network(tensor)
+            results.append(self._prediction(values, refused, crystal.warnings))
         return results
 
     def _prediction(self, values, refused, warnings) -> Prediction:

@@ -21,6 +21,14 @@ from .network.model import Architecture, TensorNetwork
 
 DEFAULT_MODEL = "joint-v1"
 CARD_FORMAT = 1
+CARD_KEYS = {
+    "name": str,
+    "format": int,
+    "sha256": str,
+    "architecture": dict,
+    "level_of_theory": dict,
+    "elements": dict,
+}
 
 
 @dataclass(frozen=True)
@@ -134,9 +142,8 @@ def _read_card(path: Path) -> dict:
         card = dict(json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError) as error:  # bad JSON is a ValueError
         raise ModelError(f"cannot read the model card {path}: {error}") from error
-    needed = {"name", "format", "sha256", "architecture", "level_of_theory", "elements"}
-    if missing := needed - card.keys():
-        raise ModelError(f"the model card {path} lacks {', '.join(sorted(missing))}")
+    if lacking := [key for key, kind in CARD_KEYS.items() if not isinstance(card.get(key), kind)]:
+        raise ModelError(f"the model card {path} lacks {', '.join(lacking)}, or has it damaged")
     if card["format"] != CARD_FORMAT:
         raise ModelError(
             f"{path} has card format {card['format']}, this version reads {CARD_FORMAT}; "

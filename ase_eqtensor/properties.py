@@ -1,8 +1,9 @@
-"""The tensor properties of a crystal, declared in one place.
+"""The tensor properties of a crystal: what the network predicts for them and what a user gets.
 
-To add a property: give the network a head for it in `HEADS` (the irreps of what it predicts), let
-`network/model.py` turn the head's irreps into a physical tensor, and declare here what a user
-gets. Training data carry the target under the property's name.
+To add a property: declare it here, with a head in `HEADS` (the irreps of what is predicted) if no
+head has it yet, and let `TensorNetwork.logarithms` and `tensors` (network/model.py) make a physical
+tensor of the head's irreps. To train it, name the target in train/record.py, check it in
+train/curation.py, and give it a weight in train/recipe.py.
 """
 
 from collections.abc import Callable
@@ -20,6 +21,7 @@ HEADS = {
     "ionic": RANK2_IRREPS,
     "formation_energy": o3.Irreps("0e"),
 }
+TENSOR_HEADS = ("stiffness", "electronic", "ionic")  # heads that predict the logarithm of a tensor
 
 
 @dataclass(frozen=True)

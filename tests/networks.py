@@ -5,7 +5,13 @@ import torch
 from ase_eqtensor.network.model import Architecture, TensorNetwork
 
 SMALL = dict(
-    hidden="8x0e + 4x1o + 4x2e", output="8x0e + 4x2e + 4x4e", radial=4, embedding=8, head=8
+    hidden="8x0e + 4x1o + 4x2e",
+    output="8x0e + 4x2e + 4x4e",
+    radial=4,
+    embedding=8,
+    head=8,
+    cutoff=5.0,
+    mean_neighbours=33.0,
 )
 # logarithms of a typical stiffness (eV/Å^3) and of typical permittivities
 REFERENCE = {"stiffness": [0.6, -1.1], "electronic": [2.4], "ionic": [2.8]}

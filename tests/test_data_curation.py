@@ -12,7 +12,7 @@ from scipy.spatial.transform import Rotation
 from ase_eqtensor.tensors.notation import GPA, VOIGT_PAIRS, rotate_rank2, rotate_stiffness
 from ase_eqtensor.train.curation import curate
 from ase_eqtensor.train.piezoelectric import frobenius, project_piezoelectric, rotate_piezoelectric
-from ase_eqtensor.train.record import Record, Rejection
+from ase_eqtensor.train.record import DATASETS, Record, Rejection
 
 NACL = bulk("NaCl", "rocksalt", a=5.64)
 ZNS = bulk("ZnS", "zincblende", a=5.41)
@@ -128,6 +128,24 @@ def test_ionic_part_missing_along_one_axis():
 
 def test_an_element_has_no_ionic_part():
     assert not dielectric(12 * np.eye(3), 12 * np.eye(3), SILICON).quarantine
+
+
+def test_one_permittivity_is_enough():
+    noise = np.array([[0, 0.02, 0], [0, 0, 0], [0, 0, 0]])
+    for name in DATASETS["dielectric"]:
+        given = {name: 2.4 * np.eye(3) + noise}
+        row = curate(Record(NACL, "dielectric", "test", "1", given))
+        assert row.targets.keys() == {name} and not row.quarantine
+        np.testing.assert_allclose(row.targets[name], 2.4 * np.eye(3), atol=1e-12)
+        below = curate(Record(NACL, "dielectric", "test", "1", {name: 0.5 * np.eye(3)}))
+        assert reason(below) == "permittivity below 1"
+    rejected = curate(Record(NACL, "dielectric", "test", "1", {}))
+    assert rejected.reason == "missing target: electronic_dielectric_tensor, dielectric_tensor"
+
+
+def test_one_modulus_is_not_enough():
+    rejected = curate(Record(NACL, "moduli", "test", "1", {"k_vrh_gpa": 100.0}))
+    assert isinstance(rejected, Rejection) and rejected.reason == "missing target: g_vrh_gpa"
 
 
 def test_permittivity_in_the_wrong_frame():

@@ -134,7 +134,6 @@ def test_build_reports_every_problem(tmp_path):
         Record(pair("CaO"), "moduli", "test", "single", moduli),
     ]
     report = build_database(tmp_path / "a.db", [Given(items[:3]), Given(items[3:])])
-    assert report.twins == ["twin"]
     assert sum(report.rows.values()) == 4
     assert report.rows["elastic", 2] == 1  # NaCl
     assert report.rows["elastic", 3] == 1  # CsCl, quarantined rows stay

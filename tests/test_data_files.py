@@ -74,6 +74,15 @@ def test_extxyz_permittivity(tmp_path):
             np.testing.assert_allclose(row.targets[name], tensor, atol=1e-7)
 
 
+@pytest.mark.parametrize("name", EPS)
+def test_one_permittivity_alone(tmp_path, name):
+    path = write_extxyz(tmp_path / "a.xyz", {name: EPS[name]})
+    build_database(tmp_path / "a.db", [FilesSource([path])])
+    (row,) = read_database(tmp_path / "a.db")
+    assert (row.dataset, row.quarantine) == ("dielectric", "") and row.targets.keys() == {name}
+    np.testing.assert_allclose(row.targets[name], EPS[name], atol=1e-7)
+
+
 def test_one_crystal_in_several_data_sets(tmp_path):
     info = {"elasticity_tensor_gpa": STIFFNESS, "formation_energy": -2.0, "k_vrh_gpa": 25.0} | EPS
     first, second, third = rows(write_extxyz(tmp_path / "a.xyz", info))
@@ -128,7 +137,6 @@ SPOILT = {
         "keep one",
     ),
     "half": ({"k_vrh_gpa": 25.0}, "k_vrh_gpa without g_vrh_gpa"),
-    "half eps": ({"dielectric_tensor": np.eye(3)}, "without electronic_dielectric_tensor"),
 }
 
 

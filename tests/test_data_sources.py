@@ -14,7 +14,7 @@ from ase_eqtensor.errors import DataError
 from ase_eqtensor.tensors.notation import GPA
 from ase_eqtensor.train.database import build_database
 from ase_eqtensor.train.record import Record, Rejection
-from ase_eqtensor.train.sources import SOURCES, collect, get_source
+from ase_eqtensor.train.sources import collect
 from ase_eqtensor.train.sources.matminer import MatminerSource
 from ase_eqtensor.train.sources.moduli import ModuliSource
 
@@ -239,10 +239,7 @@ def test_no_moduli_table(tmp_path, text):
         list(ModuliSource(tmp_path / "missing.json").records())
 
 
-def test_registry(tmp_path):
-    assert get_source("moduli", tmp_path).name == ModuliSource.name
-    with pytest.raises(DataError, match=", ".join(SOURCES)):
-        get_source("materials")
+def test_collect(tmp_path):
     names = [s.name for s in collect(archive=tmp_path, moduli=tmp_path, files=[tmp_path])]
     assert names == ["user", "matminer-0.3.9", "mp-binary-moduli"]
     assert [s.name for s in collect(files=[tmp_path], matminer=False)] == ["user"]

@@ -3,20 +3,23 @@
 import csv
 import json
 import logging
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 from networks import SMALL
+from pymatgen.core.elasticity import ElasticTensor
 from training import records, small_recipe
 from typer.testing import CliRunner
 
 from ase_eqtensor import PROPERTIES, EqTensorCalculator, load_model
 from ase_eqtensor.errors import DataError
+from ase_eqtensor.pretrained import Model
 from ase_eqtensor.train.commands import app
 from ase_eqtensor.train.database import write_database
-from ase_eqtensor.train.dataset import loader, references
-from ase_eqtensor.train.evaluate import evaluate
+from ase_eqtensor.train.dataset import TENSORS, loader
+from ase_eqtensor.train.evaluate import evaluate, write_report
 from ase_eqtensor.train.fit import fit, split_samples
 from ase_eqtensor.train.losses import relative_error
 from ase_eqtensor.train.run import train
@@ -48,6 +51,11 @@ def trained(tmp_path_factory):
         patch.setenv("LOKY_MAX_CPU_COUNT", "1")
         path = train(folder / "crystals.db", small_recipe(epochs=3), folder / "run")
     return folder / "crystals.db", path
+
+
+def scored_as(record) -> set[str]:
+    """Names under which a record is scored: those of its targets, but K and G together."""
+    return {"moduli"} if record.dataset == "moduli" else set(record.targets)
 
 
 def log(folder) -> dict[str, list[float]]:
@@ -126,13 +134,19 @@ def test_seed_decides_the_run(whole, samples, tmp_path):
     assert any((a != b).any() for a, b in zip(same.parameters(), other.parameters(), strict=True))
 
 
-def test_references_are_medians_of_the_training_data(samples):
-    values = references(samples.train)
-    moduli = [s.targets["stiffness"] for s in samples.train if "stiffness" in s.targets]
-    k3 = np.median([c[:3, :3].sum() / 3 for c in moduli])
-    assert values["stiffness"][0] == pytest.approx(np.log(k3))
-    eps = [s.targets["electronic"][0, 0] - 1 for s in samples.train if "electronic" in s.targets]
-    assert values["electronic"] == pytest.approx([3**0.5 * np.log(np.median(eps))])
+@pytest.mark.parametrize("name", ["electronic_dielectric_tensor", "dielectric_tensor"])
+def test_one_permittivity_alone_is_learnt_and_scored(name, tmp_path):
+    rows = [r for r in records() if r.dataset == "dielectric"]
+    rows = [replace(r, targets={name: r.targets[name]}) for r in rows]
+    write_database(tmp_path / "crystals.db", rows)
+    recipe = small_recipe(datasets=["dielectric"], epochs=1)
+    model = load_model(train(tmp_path / "crystals.db", recipe, tmp_path / "run"))
+    assert set(model.card["figures"]["val"]) == {name}
+    reference = model.network.architecture.reference
+    assert set(reference) == ({"electronic"} if name.startswith("electronic") else set())
+    trained_on, other = TENSORS[name], {"electronic", "dielectric"} - {TENSORS[name]}
+    assert model.trained_elements(trained_on)
+    assert not model.trained_elements(*other)
 
 
 def test_from_database_to_calculator(trained):
@@ -141,9 +155,8 @@ def test_from_database_to_calculator(trained):
     card = model.card
     assert card["recipe"] == json.loads((path.parent / "recipe.json").read_text())
     assert card["recipe"]["seed"] == 0 and card["recipe"]["fold"] == 0
-    assert set(card["figures"]["val"]) == {
-        "elasticity_tensor", "electronic_dielectric_tensor", "dielectric_tensor"
-    }  # fmt: skip
+    validated = {n for r in records() if r.fold and r.in_val for n in scored_as(r)}
+    assert set(card["figures"]["val"]) == validated >= set(TENSORS)
     for name, parts in card["data"].items():
         assert parts["train"] > 0 and sum(parts.values()) == sum(
             r.dataset == name for r in records()
@@ -171,23 +184,74 @@ def test_report(trained):
     report = json.loads(json.dumps(evaluate(model, records(), "test")))
     assert (report["model"], report["sha256"], report["fold"]) == (model.name, model.sha256, 0)
     for name, rows in report["crystals"].items():
-        tested = [r for r in records() if r.fold == 0 and name in r.targets]
+        tested = [r for r in records() if r.fold == 0 and name in scored_as(r)]
         assert [row["source_id"] for row in rows] == [r.source_id for r in tested]
         assert report["figures"][name]["crystals"] == len(rows)
+        if name not in TENSORS:
+            continue
         median = np.median([row["relative_error"] for row in rows])
         assert report["figures"][name]["median_relative"]["value"] == pytest.approx(median)
     assert report["figures"]["elasticity_tensor"]["anisotropic_skill"]["l2"] is None  # all cubic
+    assert set(report["figures"]) == {*TENSORS, "moduli", "formation_energy"}
+    for name, key, column in (
+        ("moduli", "k_vrh_mae_gpa", "k_vrh_gpa"),
+        ("moduli", "g_vrh_mae_gpa", "g_vrh_gpa"),
+        ("formation_energy", "mae_ev_per_atom", "ev_per_atom"),
+    ):
+        rows = report["crystals"][name]
+        errors = [abs(row[f"predicted_{column}"] - row[f"reference_{column}"]) for row in rows]
+        assert report["figures"][name][key] == pytest.approx(np.mean(errors))
+    energies = [r for r in records() if r.dataset == "formation_energy"]
+    value = {r.source_id: r.targets["formation_energy"] for r in energies}
+    rows = report["crystals"]["formation_energy"]
+    assert all(row["reference_ev_per_atom"] == value[row["source_id"]] for row in rows)
+    middle = np.median([value[r.source_id] for r in energies if r.fold and not r.in_val])
+    trivial = np.mean([abs(row["reference_ev_per_atom"] - middle) for row in rows])
+    constant = report["figures"]["formation_energy"]["constant"]
+    assert constant == pytest.approx({"mae_ev_per_atom": trivial})
+    assert report["figures"]["moduli"]["constant"] == {"k_vrh_mae_gpa": 0, "g_vrh_mae_gpa": 0}
     row = report["crystals"]["elasticity_tensor"][0]
     reference = next(r for r in records() if r.source_id == row["source_id"])
     expected = reference.targets["elasticity_tensor"] * 160.21766
     np.testing.assert_allclose(row["reference_gpa"], expected, rtol=1e-6)
     # the calculator gives what the report says
-    value = EqTensorCalculator(model, allow_untrained_elements=True).get_property(
-        "elasticity_tensor", reference.atoms
-    )
+    calculator = EqTensorCalculator(model, allow_untrained_elements=True)
+    value = calculator.get_property("elasticity_tensor", reference.atoms)
     np.testing.assert_allclose(
         np.array(row["predicted_gpa"]), value * 160.21766, rtol=1e-3, atol=1e-2
     )
+    row = report["crystals"]["moduli"][0]
+    atoms = next(r.atoms for r in records() if r.source_id == row["source_id"])
+    elastic = ElasticTensor.from_voigt(
+        calculator.get_property("elasticity_tensor", atoms) * 160.21766
+    )
+    assert row["predicted_k_vrh_gpa"] == pytest.approx(elastic.k_vrh, rel=1e-3)
+    assert row["predicted_g_vrh_gpa"] == pytest.approx(elastic.g_vrh, rel=1e-3)
+
+
+def test_only_what_was_trained_on_is_scored_beside_the_tensors(trained):
+    model = load_model(trained[1])
+    recipe = model.card["recipe"] | {"datasets": ["elastic", "moduli"]}
+    report = evaluate(Model(model.network, model.card | {"recipe": recipe}), records(), "test")
+    assert set(report["figures"]) == {*TENSORS, "moduli"}
+
+
+def test_formation_energies_alone(tmp_path):
+    rows = [
+        replace(r, dataset="formation_energy", targets={"formation_energy": -1.0 - 0.1 * i})
+        for i, r in enumerate(records())
+    ]
+    write_database(tmp_path / "crystals.db", rows)
+    recipe = small_recipe(datasets=["formation_energy"], epochs=2, loss={"formation_energy": 1.0})
+    path = train(tmp_path / "crystals.db", recipe, tmp_path / "run")
+    model = load_model(path)
+    assert set(model.card["figures"]["val"]) == {"formation_energy"}
+    report = evaluate(model, rows, "test")
+    figures = report["figures"]["formation_energy"]
+    assert figures["crystals"] == sum(r.fold == 0 for r in rows)
+    assert 0 < figures["mae_ev_per_atom"] <= figures["rmse_ev_per_atom"] < 5
+    paths = write_report(report, tmp_path / "report")
+    assert [p.name for p in paths] == ["report.json", "parity_formation_energy.html"]
 
 
 def test_nothing_to_score(trained):
@@ -199,7 +263,8 @@ def test_nothing_to_score(trained):
 def test_evaluate_on_the_command_line(trained, tmp_path):
     database, path = trained
     arguments = ["evaluate", str(path), "-d", str(database), "-o", str(tmp_path / "report")]
-    result = CliRunner().invoke(app, [*arguments, "--part", "val"])
+    wide = {"COLUMNS": "200"}
+    result = CliRunner().invoke(app, [*arguments, "--part", "val"], env=wide)
     assert result.exit_code == 0, result.output
     assert "median_relative" in result.output
     report = json.loads((tmp_path / "report" / "report.json").read_text())

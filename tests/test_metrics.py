@@ -18,8 +18,10 @@ from ase_eqtensor.train.losses import (
 from ase_eqtensor.train.metrics import (
     anisotropic_skill,
     dielectric_summary,
+    energy_summary,
     irreps_by_l,
     isotropic_oracle,
+    moduli_summary,
     relative_errors,
     stiffness_summary,
     summary,
@@ -172,6 +174,24 @@ def test_dielectric_summary():
     assert figures["entries_mae"] == pytest.approx(0.2)
     predicted = np.stack([np.diag([0.9, 2, 3]), np.eye(3), np.diag([-1, 2, 2]), 2 * np.eye(3)])
     assert dielectric_summary(predicted, target)["below_one"] == 2
+
+
+def test_moduli_summary():
+    target = np.array([[100.0, 50.0], [200.0, 100.0], [0.0, 10.0]])  # quarantined, but scored
+    predicted = np.array([[110.0, 40.0], [180.0, 100.0], [30.0, 13.0]])
+    figures = moduli_summary(predicted, target)
+    assert figures == pytest.approx({
+        "crystals": 3,
+        "k_vrh_mae_gpa": 20.0, "k_vrh_median_relative": 0.1,
+        "g_vrh_mae_gpa": 13 / 3, "g_vrh_median_relative": 0.2,
+    })  # fmt: skip
+
+
+def test_energy_summary():
+    figures = energy_summary(np.array([-1.0, -2.0, 0.5]), np.array([-1.0, -1.0, 1.0]))
+    assert figures == pytest.approx(
+        {"crystals": 3, "mae_ev_per_atom": 0.5, "rmse_ev_per_atom": (1.25 / 3) ** 0.5}
+    )
 
 
 @both

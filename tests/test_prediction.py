@@ -6,6 +6,7 @@ import warnings
 import numpy as np
 import pytest
 import spglib
+import torch
 from ase import Atoms
 from ase.build import bulk
 from crystals import CRYSTALS
@@ -21,6 +22,7 @@ from ase_eqtensor.errors import (
     FailedCrystalsWarning,
     MagneticWarning,
     MetalWarning,
+    ModelError,
     StructureError,
     UnknownSymmetryWarning,
     UntrainedElementWarning,
@@ -228,3 +230,49 @@ def test_untrained_elements_on_request(model):
         assert np.isfinite(calc.get_property(key, TCO)).all()
     assert "untrained_element" in calc.prediction.flags
     assert UntrainedElementWarning not in caught(calc.get_property, "elasticity_tensor", MGO)
+
+
+def test_membership_is_about_what_was_predicted(model):
+    (entry,) = EqTensorCalculator(model).predict([TCO])
+    assert "elasticity_tensor" in entry and "dielectric_tensor" not in entry
+    assert entry.get("dielectric_tensor") is None
+    assert entry == entry and entry in [entry] and len({entry}) == 1
+
+
+def test_predict_takes_an_iterator_but_not_one_crystal(model):
+    calc = EqTensorCalculator(model)
+    assert len(calc.predict(iter([MGO, MGO]))) == 2
+    with pytest.raises(TypeError, match=r"\[crystal\]"):
+        calc.predict(MGO)
+
+
+def test_numbers_that_are_not_finite_are_refused(model):
+    broken = model.on("cpu", torch.float64)
+    for parameter in broken.network.heads["stiffness"].parameters():
+        parameter.fill_(float("nan"))
+    (entry,) = EqTensorCalculator(broken).predict([MGO])
+    assert entry["dielectric_tensor"].shape == (3, 3)
+    with pytest.raises(ModelError, match="elasticity_tensor that is not finite"):
+        entry["elasticity_tensor"]
+
+
+@pytest.mark.parametrize("symprec", [0, -1e-2, 0.2, float("nan")])
+def test_symprec_out_of_range(model, symprec):
+    with pytest.raises(ValueError, match="symprec"):
+        EqTensorCalculator(model, symprec=symprec)
+
+
+def test_site_properties_of_pymatgen_do_not_matter(model):
+    lattice = [[0, 2.1, 2.1], [2.1, 0, 2.1], [2.1, 2.1, 0]]
+    properties = {"tags": ["a", "b"], "charge": ["2+", "2-"]}
+    sites = (["Mg", "O"], [[0, 0, 0], [0.5, 0.5, 0.5]])
+    plain, odd = Structure(lattice, *sites), Structure(lattice, *sites, site_properties=properties)
+    first, second = EqTensorCalculator(model).predict([plain, odd])
+    assert relative(first["elasticity_tensor"], second["elasticity_tensor"]) < 1e-6
+
+
+@pytest.mark.parametrize("note", [{"0": 1.0}, {"0": [1, 2]}, {"0": {"Mg": None}}, "full"])
+def test_a_foreign_note_on_occupancy_is_no_error(model, note):
+    atoms = MGO.copy()
+    atoms.info["occupancy"] = note
+    assert EqTensorCalculator(model).predict([atoms])[0].error is None

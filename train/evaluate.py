@@ -16,11 +16,23 @@ from ase_eqtensor.train.dataset import TENSORS, Sample, loader, prepare
 from ase_eqtensor.train.folds import split
 from ase_eqtensor.train.metrics import (
     dielectric_summary,
+    energy_summary,
     isotropic_oracle,
+    moduli_summary,
     relative_errors,
     stiffness_summary,
 )
 from ase_eqtensor.train.record import Record
+
+TARGETS = TENSORS | {"moduli": "moduli", "formation_energy": "formation_energy"}
+_RELATIVE = ("median_relative", "mean_relative")
+_SCORES = {  # figures of each target, and those of them that the trivial answer is given for
+    "stiffness": (stiffness_summary, _RELATIVE),
+    "electronic": (dielectric_summary, _RELATIVE),
+    "dielectric": (dielectric_summary, _RELATIVE),
+    "moduli": (moduli_summary, ("k_vrh_mae_gpa", "g_vrh_mae_gpa")),
+    "formation_energy": (energy_summary, ("mae_ev_per_atom",)),
+}
 
 
 def evaluate(
@@ -30,37 +42,42 @@ def evaluate(
 
     Args:
         model: the model to score.
-        records: the database; rows of the part without a tensor are passed over.
+        records: the database. Tensors are always scored, K and G (of crystals that have no
+            tensor) and formation energies if the model was trained on that data set.
         part: "val" (for choices) or "test" (for reports; every row, quarantined ones too).
         fold: the fold that was left out; None takes it from the model's card.
 
     Returns:
-        {"model", "sha256", "fold", "part", "figures": {property: ...}, "crystals": {property:
-        [...]}}. Stiffness tensors in GPa (Voigt). "constant" is what the median training tensor
-        scores, the trivial answer to compare with.
+        {"model", "sha256", "fold", "part", "figures": {target: ...}, "crystals": {target:
+        [...]}} for the targets that occur in the part, of `TARGETS`. Stiffness tensors in GPa
+        (Voigt). "constant" is what the median of the training values scores, the trivial answer
+        to compare with.
+
+    Raises DataError if nothing is left to score.
     """
     fold = model.card["recipe"]["fold"] if fold is None else fold
-    known = [r for r in records if TENSORS.keys() & r.targets.keys()]
+    datasets = model.card["recipe"]["datasets"]
+    known = [r for r in records if TENSORS.keys() & r.targets.keys() or r.dataset in datasets]
     parts = split(known, fold)
     if not getattr(parts, part):
-        raise DataError(f"no crystal with a tensor is in the {part} part of fold {fold}")
+        raise DataError(f"no crystal to score is in the {part} part of fold {fold}")
     samples = prepare(getattr(parts, part), model.network.architecture.cutoff)
-    trained = [Sample(record, None) for record in parts.train]
+    trained = [Sample(record, None).targets for record in parts.train]
     report = {"model": model.name, "sha256": model.sha256, "fold": fold, "part": part}
     report |= {"figures": {}, "crystals": {}}
     outputs = _outputs(model.network, samples)
-    for name, output in TENSORS.items():
+    for name, output in TARGETS.items():
         chosen = [i for i, s in enumerate(samples) if output in s.targets]
         if not chosen:
             continue
         target = np.stack([samples[i].targets[output] for i in chosen])
         predicted = np.stack([outputs[i][output] for i in chosen])
-        score = stiffness_summary if output == "stiffness" else dielectric_summary
-        middle = np.median([s.targets[output] for s in trained if output in s.targets], axis=0)
-        constant = score(np.broadcast_to(middle, target.shape).copy(), target)
-        report["figures"][name] = score(predicted, target) | {
-            "constant": {k: constant[k] for k in ("median_relative", "mean_relative")}
-        }
+        score, compared = _SCORES[output]
+        report["figures"][name] = score(predicted, target)
+        if values := [t[output] for t in trained if output in t]:
+            middle = np.broadcast_to(np.median(values, axis=0), target.shape).copy()
+            constant = score(middle, target)
+            report["figures"][name]["constant"] = {k: constant[k] for k in compared}
         report["crystals"][name] = _crystals(
             [samples[i].record for i in chosen], output, predicted, target
         )
@@ -76,30 +93,40 @@ def write_report(report: dict, folder: Path) -> list[Path]:
 
 
 def _outputs(network: torch.nn.Module, samples: Sequence[Sample]) -> list[dict[str, np.ndarray]]:
+    """Outputs of the network for each crystal, and "moduli", K and G (2,) in GPa."""
     out = []
     with torch.inference_mode():
         for batch in loader(samples, 64, shuffle=False):
-            result = {k: v.cpu().numpy() for k, v in network(batch.graph).items()}
+            result = network(batch.graph)
+            k_and_g = hill_average(result["stiffness"], result["compliance"])
+            result["moduli"] = torch.stack(k_and_g, dim=1) / GPA
+            result = {k: v.cpu().numpy() for k, v in result.items()}
             out += [{k: v[i] for k, v in result.items()} for i in range(len(batch.graph.size))]
     return out
 
 
 def _crystals(records, output: str, predicted: np.ndarray, target: np.ndarray) -> list[dict]:
-    rows = []
-    errors, oracle = relative_errors(predicted, target), isotropic_oracle(target)
-    for i, record in enumerate(records):
-        row = {"source_id": record.source_id, "formula": record.reduced_formula}
-        row |= {"relative_error": float(errors[i]), "isotropic_oracle": float(oracle[i])}
-        for key, tensor in (("predicted", predicted[i]), ("reference", target[i])):
-            if output == "stiffness":
-                k, g = hill_average(torch.from_numpy(tensor) / GPA)
-                row[f"{key}_k_vrh_gpa"], row[f"{key}_g_vrh_gpa"] = float(k), float(g)
-                row[f"{key}_gpa"] = (mandel_to_voigt(tensor) / GPA).tolist()
-            else:
-                row[f"{key}_trace_third"] = float(np.trace(tensor) / 3)
-                row[key] = tensor.tolist()
-        rows.append(row)
+    rows = [{"source_id": r.source_id, "formula": r.reduced_formula} for r in records]
+    if output in TENSORS.values():
+        errors, oracle = relative_errors(predicted, target), isotropic_oracle(target)
+        for row, error, best in zip(rows, errors, oracle):
+            row |= {"relative_error": float(error), "isotropic_oracle": float(best)}
+    for i, row in enumerate(rows):
+        row |= _values("predicted", output, predicted[i]) | _values("reference", output, target[i])
     return rows
+
+
+def _values(side: str, output: str, value: np.ndarray) -> dict:
+    """One side of a crystal's row; numbers (not the lists) are drawn in the parity plot."""
+    if output == "formation_energy":
+        return {f"{side}_ev_per_atom": float(value)}
+    if output in ("electronic", "dielectric"):
+        return {f"{side}_trace_third": float(np.trace(value) / 3), side: value.tolist()}
+    k, g = value if output == "moduli" else hill_average(torch.from_numpy(value) / GPA)
+    row = {f"{side}_k_vrh_gpa": float(k), f"{side}_g_vrh_gpa": float(g)}
+    if output == "stiffness":
+        row[f"{side}_gpa"] = (mandel_to_voigt(value) / GPA).tolist()
+    return row
 
 
 def _parity(name: str, rows: list[dict], folder: Path) -> Path:
@@ -112,8 +139,9 @@ def _parity(name: str, rows: list[dict], folder: Path) -> Path:
         low, high = min(x + y), max(x + y)
         line = {"color": "grey", "dash": "dot"}
         figure.add_scatter(x=[low, high], y=[low, high], mode="lines", line=line, showlegend=False)
-    figure.update_xaxes(title="first principles", type="log")
-    figure.update_yaxes(title="predicted", type="log")
+    scale = "linear" if name == "formation_energy" else "log"
+    figure.update_xaxes(title="first principles", type=scale)
+    figure.update_yaxes(title="predicted", type=scale)
     figure.update_layout(title=name, width=800, height=800)
     path = folder / f"parity_{name}.html"
     figure.write_html(path, include_plotlyjs=True)

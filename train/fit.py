@@ -39,7 +39,8 @@ def split_samples(records: Sequence[Record], recipe: Recipe) -> TrainingSamples:
     either part is empty.
     """
     parts = split(records, recipe.fold)
-    val = [record for record in parts.val if record.dataset in TENSOR_SETS] or parts.val
+    val = [record for record in parts.val if not record.quarantine]
+    val = [record for record in val if record.dataset in TENSOR_SETS] or val
     if not parts.train or not val:
         raise DataError(
             f"fold {recipe.fold} leaves {len(parts.train)} training and {len(val)} validation "

@@ -18,6 +18,7 @@ from ase.build import make_supercell
 from scipy.spatial.transform import Rotation
 
 from ase_eqtensor.calculator import EqTensorCalculator
+from ase_eqtensor.crystal.symmetry import analyse
 from ase_eqtensor.prediction import Prediction
 from ase_eqtensor.pretrained import Model, load_model
 from ase_eqtensor.tensors.notation import (
@@ -95,14 +96,17 @@ def jumps(model: Model, crystals: Sequence[Atoms], amplitude: float) -> np.ndarr
     """Relative changes (n,) of a rattled crystal's prediction when its symmetry is lost.
 
     Every atom moves at random by `amplitude` Å (rms, per axis). The same coordinates are predicted
-    with a symprec that still sees the perfect crystal's symmetry and with one that sees none.
+    with a symprec that still sees the perfect crystal's symmetry and with one that sees none;
+    crystals in which the former sees none either are left out.
     """
     rattled = [atoms.copy() for atoms in crystals]
     for atoms in rattled:
         atoms.rattle(amplitude, seed=0)
+    groups = [analyse(atoms, 10 * amplitude).space_group for atoms in rattled]
+    rattled = [atoms for atoms, group in zip(rattled, groups) if group > 1]
     found = _calculator(model, symprec=10 * amplitude).predict(rattled)
     lost = _calculator(model, symprec=amplitude / 1000).predict(rattled)
-    return largest_deviation(found, lost, _identities(crystals))
+    return largest_deviation(found, lost, _identities(rattled))
 
 
 def _identities(crystals: Sequence[Atoms]) -> np.ndarray:

@@ -1,7 +1,8 @@
 """Figures of merit of predicted tensors, as defined for the fixed folds (docs: model card).
 
 All functions take numpy arrays: stiffness (n, 6, 6) in Mandel form (the Frobenius norm of which is
-that of the rank-4 tensor) in eV/Å^3, permittivities (n, 3, 3).
+that of the rank-4 tensor) in eV/Å^3, permittivities (n, 3, 3), K and G (n, 2) in GPa, formation
+energies (n,) in eV/atom.
 """
 
 import numpy as np
@@ -88,6 +89,28 @@ def dielectric_summary(predicted: np.ndarray, target: np.ndarray) -> dict:
         "trace_mae": float(np.abs(trace).mean()),
         "entries_mae": float(np.abs(predicted - target).mean()),
         "below_one": int((np.linalg.eigvalsh(predicted)[:, 0] < 1).sum()),
+    }
+
+
+def moduli_summary(predicted: np.ndarray, target: np.ndarray) -> dict:
+    """Mean absolute (GPa) and median relative errors of K and G (VRH), both (n, 2)."""
+    error = np.abs(predicted - target)
+    with np.errstate(divide="ignore"):  # a quarantined K or G may be 0; the median bears it
+        relative = error / np.abs(target)
+    out = {"crystals": len(error)}
+    for i, name in enumerate(("k_vrh", "g_vrh")):
+        out[f"{name}_mae_gpa"] = float(error[:, i].mean())
+        out[f"{name}_median_relative"] = float(np.median(relative[:, i]))
+    return out
+
+
+def energy_summary(predicted: np.ndarray, target: np.ndarray) -> dict:
+    """Mean absolute and root-mean-square error of formation energies (n,) in eV/atom."""
+    error = predicted - target
+    return {
+        "crystals": len(error),
+        "mae_ev_per_atom": float(np.abs(error).mean()),
+        "rmse_ev_per_atom": float(np.sqrt((error**2).mean())),
     }
 
 

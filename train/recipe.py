@@ -11,12 +11,11 @@ from ase_eqtensor.errors import RecipeError
 from ase_eqtensor.network.classes import CLASS_MODES
 from ase_eqtensor.network.model import Architecture, channels
 from ase_eqtensor.train.folds import N_FOLDS
-from ase_eqtensor.train.record import DATASETS
 
 
 @dataclass(frozen=True)
 class LossWeights:
-    """Weight of each target in the sum of losses (train/losses.py); 0 leaves a target out.
+    """Weight of each target in the sum of losses (train/losses.py).
 
     stiffness, electronic, dielectric: tensors. moduli: K and G of crystals that have no tensor.
     formation_energy: eV/atom. anisotropy: weight of a tensor's anisotropic part beside the whole.
@@ -26,7 +25,7 @@ class LossWeights:
     electronic: float = 1.0
     dielectric: float = 1.0
     moduli: float = 0.5
-    formation_energy: float = 0.0
+    formation_energy: float = 0.2
     anisotropy: float = 0.5
 
 
@@ -34,7 +33,7 @@ class LossWeights:
 class Recipe:
     """Everything that `eqtensor train` needs to know.
 
-    datasets: data sets of the database to train on.
+    datasets: data sets of the database to train on, of those in `LOSSES`.
     fold: the fold that is left out as test set (0 ... 4).
     seed: of the initial weights and of the order of the crystals.
     epochs: upper limit; the learning rate falls to zero over them.
@@ -42,17 +41,21 @@ class Recipe:
     batch_size: crystals per step.
     learning_rate, weight_decay: of AdamW.
     gradient_clip: largest norm of the gradient.
-    ema_decay: of the exponential moving average of the weights, per step.
+    ema_decay: of the exponential moving average of the weights, per step; between 0 and 1.
+    network: see `Architecture`. Its lmax must be 4 or more in a model for use: a stiffness has
+        components of l = 4, and without harmonics of that degree cubic crystals come out
+        isotropic. Less is allowed for comparisons only.
+    loss: see `LossWeights`; the weights of the chosen data sets must be positive.
     """
 
     datasets: list[str] = field(default_factory=lambda: ["elastic", "dielectric"])
     fold: int = 0
     seed: int = 0
-    epochs: int = 150
-    patience: int = 150
+    epochs: int = 30
+    patience: int = 15
     batch_size: int = 32
     learning_rate: float = 3e-3
-    weight_decay: float = 1e-2
+    weight_decay: float = 0.1
     gradient_clip: float = 1.0
     ema_decay: float = 0.995
     network: Architecture = field(default_factory=Architecture)
@@ -62,10 +65,23 @@ class Recipe:
         return asdict(self)
 
 
-_POSITIVE = [
-    *(("recipe", name) for name in ("epochs", "patience", "batch_size", "learning_rate")),
-    *(("network", name) for name in ("layers", "radial", "cutoff", "embedding", "head")),
-]
+# The losses that each data set is trained with: what the network has an output for.
+LOSSES = {
+    "elastic": ("stiffness",),
+    "dielectric": ("electronic", "dielectric"),
+    "moduli": ("moduli",),
+    "formation_energy": ("formation_energy",),
+}
+
+_POSITIVE = {
+    "recipe": ("epochs", "patience", "batch_size", "learning_rate", "gradient_clip"),
+    "network": ("layers", "radial", "cutoff", "embedding", "head", "mean_neighbours"),
+}
+_NOT_NEGATIVE = {
+    "recipe": ("weight_decay",),
+    "network": ("lmax",),
+    "loss": tuple(f.name for f in fields(LossWeights)),
+}
 
 
 def recipe_names() -> list[str]:
@@ -79,8 +95,8 @@ def recipe_names() -> list[str]:
 def load_recipe(name_or_path: str | Path, **overrides) -> Recipe:
     """Recipe from a TOML file or by the name of a shipped one; `overrides` replace top fields.
 
-    Raises RecipeError for a missing file, broken TOML, an unknown field ("did you mean") or a
-    value of the wrong type.
+    Raises RecipeError for a missing file, broken TOML, an unknown field ("did you mean"), a value
+    of the wrong type or out of range, or a data set that the network cannot be trained on.
     """
     path = Path(name_or_path)
     if path.suffix != ".toml" and str(name_or_path) in recipe_names():
@@ -107,7 +123,7 @@ def parse_recipe(content: dict, origin: str = "recipe") -> Recipe:
 def _check_values(recipe: Recipe, origin: str) -> None:
     network = recipe.network
     chosen = [("fold", recipe.fold, range(N_FOLDS))]
-    chosen += [("datasets", name, DATASETS) for name in recipe.datasets]
+    chosen += [("datasets", name, list(LOSSES)) for name in recipe.datasets]
     chosen += [("class_mode", network.class_mode, CLASS_MODES)]
     for name, value, choices in chosen:
         if value not in choices:
@@ -116,16 +132,38 @@ def _check_values(recipe: Recipe, origin: str) -> None:
             raise RecipeError(
                 f"{origin}: {name} = {value!r} is none of {', '.join(map(str, choices))}{hint}"
             )
-    numbers = {"network": network, "recipe": recipe}
-    for part, name in _POSITIVE:
-        if getattr(numbers[part], name) <= 0:
-            raise RecipeError(f"{origin}: {name} = {getattr(numbers[part], name)} must be positive")
+    if not recipe.datasets:
+        raise RecipeError(f"{origin}: datasets is empty; choose from {', '.join(LOSSES)}")
+    _check_numbers(recipe, origin)
     try:
         channels(network.hidden)
         if missing := {0, 2, 4} - channels(network.output).keys():
             raise ValueError(f"output = {network.output!r} lacks l = {min(missing)}")
     except ValueError as error:
         raise RecipeError(f"{origin} [network]: {error}") from error
+
+
+def _check_numbers(recipe: Recipe, origin: str) -> None:
+    sections = {"recipe": recipe, "network": recipe.network, "loss": recipe.loss}
+    for part, section in sections.items():
+        where = origin if section is recipe else f"{origin} [{part}]"
+        for name in _POSITIVE.get(part, ()):
+            if not getattr(section, name) > 0:  # not <=, which is false for nan
+                raise RecipeError(f"{where}: {name} = {getattr(section, name)} must be positive")
+        for name in _NOT_NEGATIVE[part]:
+            if not getattr(section, name) >= 0:
+                raise RecipeError(
+                    f"{where}: {name} = {getattr(section, name)} must not be negative"
+                )
+    if not 0 < recipe.ema_decay < 1:
+        raise RecipeError(f"{origin}: ema_decay = {recipe.ema_decay} must be between 0 and 1")
+    for dataset in recipe.datasets:
+        for name in LOSSES[dataset]:
+            if getattr(recipe.loss, name) == 0:
+                raise RecipeError(
+                    f"{origin} [loss]: {name} = 0, so nothing would be learnt from the data set "
+                    f"{dataset!r}; give it a weight, or leave the data set out"
+                )
 
 
 def _build(cls, content: dict, origin: str):

@@ -1,6 +1,7 @@
 """One crystal with its training targets, as it travels from a source to the database."""
 
 import warnings
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +20,7 @@ DATASETS: dict[str, dict[str, tuple[int, ...]]] = {
     "moduli": {"k_vrh_gpa": (), "g_vrh_gpa": ()},
     "formation_energy": {"formation_energy": ()},
 }
+PARTIAL = ("dielectric",)  # its rows may have only one target; all others have all of theirs
 TARGET_SHAPES = {name: shape for targets in DATASETS.values() for name, shape in targets.items()}
 
 
@@ -26,9 +28,10 @@ TARGET_SHAPES = {name: shape for targets in DATASETS.values() for name, shape in
 class Record:
     """A crystal and the targets of one data set, in the Cartesian frame of `atoms`.
 
-    `atoms` holds positions, numbers, cell and pbc only. `targets` has all keys of
-    `DATASETS[dataset]`; curation adds K and G to a stiffness. `quarantine` is "" or the reason why
-    training skips the row; a quarantined row is still scored when it falls in the test fold.
+    `atoms` holds positions, numbers, cell and pbc only. `targets` has the keys of
+    `DATASETS[dataset]` (see `missing_targets`); curation adds K and G to a stiffness.
+    `quarantine` is "" or the reason why training skips the row; a quarantined row is still scored
+    when it falls in the test fold.
     `frame_deviation` is the relative part of the tensor that broke the point group before it was
     projected (largest of the row's tensors, 0 for scalars).
     """
@@ -66,6 +69,13 @@ class Rejection:
     formula: str
     reason: str
     action: str = "rejected"
+
+
+def missing_targets(dataset: str, targets: Collection[str]) -> list[str]:
+    """Names of the targets that a row of `dataset` with these targets still needs."""
+    missing = [name for name in DATASETS[dataset] if name not in targets]
+    enough = dataset in PARTIAL and len(missing) < len(DATASETS[dataset])
+    return [] if enough else missing
 
 
 def reduced_formula(atoms: Atoms) -> str:

@@ -17,9 +17,10 @@ from ase_eqtensor import __version__
 from ase_eqtensor.pretrained import Model, load_model, save_model
 from ase_eqtensor.train.database import read_database
 from ase_eqtensor.train.evaluate import evaluate
+from ase_eqtensor.train.folds import split
 from ase_eqtensor.train.recipe import parse_recipe
 from ase_eqtensor.train.record import Record
-from ase_eqtensor.train.run import covered_elements
+from ase_eqtensor.train.run import covered_elements, level_of_theory
 
 ABOUT = {
     "data_citation": [
@@ -38,7 +39,7 @@ ABOUT = {
 
 def validation_score(model: Model) -> float:
     """Mean over tensors of median plus half the mean relative error on val; lower is better."""
-    figures = model.card["figures"]["val"].values()
+    figures = [f for f in model.card["figures"]["val"].values() if "anisotropic_skill" in f]
     scores = [f["median_relative"]["value"] + f["mean_relative"]["value"] / 2 for f in figures]
     return sum(scores) / len(scores)
 
@@ -46,7 +47,7 @@ def validation_score(model: Model) -> float:
 def release(name: str, records: list[Record], runs: list[Path], folder: Path) -> Path:
     """Choose by val, score every run once on its test fold, write NAME into `folder`."""
     models = [load_model(run / f"{run.name}.safetensors") for run in runs]
-    same = [m for m in models if _data(m) == _data(models[0])]
+    same = [m for m in models if _recipe(m) == _recipe(models[0])]
     best = min(same, key=validation_score)
     tests = {m.name: evaluate(m, records, "test") for m in models}
     card = {k: v for k, v in best.card.items() if k not in ("name", "sha256", "architecture")}
@@ -54,19 +55,21 @@ def release(name: str, records: list[Record], runs: list[Path], folder: Path) ->
     recipe = parse_recipe(best.card["recipe"])
     chosen = [r for r in records if r.dataset in recipe.datasets]
     card["elements"] = covered_elements(chosen, recipe)
+    card["level_of_theory"] = level_of_theory(split(chosen, recipe.fold).train)
     card["figures"] = {"val": best.card["figures"]["val"], "test": tests[best.name]["figures"]}
     card["runs"] = [_run(m, tests[m.name]["figures"]) for m in models]
     return save_model(best.network, card | ABOUT, folder / name)
 
 
-def _data(model: Model) -> list[str]:
-    return model.card["recipe"]["datasets"]
+def _recipe(model: Model) -> dict:
+    return {key: value for key, value in model.card["recipe"].items() if key != "seed"}
 
 
 def _run(model: Model, test: dict) -> dict:
     recipe = model.card["recipe"]
     return {
         "datasets": recipe["datasets"],
+        "epochs": recipe["epochs"],
         "seed": recipe["seed"],
         "minutes": model.card["minutes"],
         "val_score": validation_score(model),

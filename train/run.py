@@ -14,11 +14,18 @@ from ase_eqtensor.train.fit import fit, split_samples
 from ase_eqtensor.train.folds import split
 from ase_eqtensor.train.recipe import Recipe
 
+# by data set and source
 LEVEL_OF_THEORY = {
-    "elasticity_tensor": "PBE (GGA or GGA+U, VASP), relaxed-ion stress-strain; de Jong 2015",
-    "compliance_tensor": "inverse of elasticity_tensor",
-    "electronic_dielectric_tensor": "PBE (GGA or GGA+U, VASP), DFPT; Petousis 2017",
-    "dielectric_tensor": "PBE (GGA or GGA+U, VASP), DFPT; Petousis 2017",
+    ("elastic", "matminer-0.3.9"): "PBE or PBE+U (VASP), relaxed-ion stress-strain; de Jong 2015",
+    ("dielectric", "matminer-0.3.9"): "PBE or PBE+U (VASP), DFPT; Petousis 2017",
+    ("moduli", "mp-binary-moduli"): "K and G only: PBE or PBE+U, Materials Project 2025",
+}
+NOT_STATED = "the user's own data, level of theory not stated"
+TRAINED_BY = {  # property -> data sets that supervise it
+    "elasticity_tensor": ("elastic", "moduli"),
+    "compliance_tensor": ("elastic", "moduli"),
+    "electronic_dielectric_tensor": ("dielectric",),
+    "dielectric_tensor": ("dielectric",),
 }
 
 
@@ -28,17 +35,21 @@ def train(database: Path, recipe: Recipe, folder: Path, resume: bool = False) ->
     Raises DataError if the folder holds a finished run or an unfinished one without `resume`.
     """
     folder = Path(folder)
+    stored = folder / "recipe.json"
+    text = json.dumps(recipe.to_dict(), indent=1) + "\n"
     if folder.exists() and any(folder.iterdir()) and not resume:
         raise DataError(f"{folder} is not empty: choose another folder, or --resume that run")
+    if stored.is_file() and stored.read_text() != text:
+        raise DataError(f"{folder} was begun with another recipe ({stored}): resume with that one")
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "recipe.json").write_text(json.dumps(recipe.to_dict(), indent=1) + "\n")
+    stored.write_text(text)
     start = time.perf_counter()
     records = read_database(database, recipe.datasets)
     samples = split_samples(records, recipe)
     module = fit(samples, recipe, folder, resume)
     card = {
         "package_version": __version__,
-        "level_of_theory": LEVEL_OF_THEORY,
+        "level_of_theory": level_of_theory(split(records, recipe.fold).train),
         "elements": covered_elements(records, recipe),
         "data": describe(records, recipe),
         "recipe": recipe.to_dict(),
@@ -53,6 +64,16 @@ def covered_elements(records, recipe: Recipe) -> dict[str, list[int]]:
     """Atomic numbers in the training data of each output of the network."""
     train = split(records, recipe.fold).train
     return {name: list(counts) for name, counts in element_counts(train).items()}
+
+
+def level_of_theory(records) -> dict[str, str]:
+    """Property -> first-principles method of the training records that supervise it."""
+    out = {}
+    for name, datasets in TRAINED_BY.items():
+        kinds = {(r.dataset, r.source): None for r in records if r.dataset in datasets}
+        methods = dict.fromkeys(LEVEL_OF_THEORY.get(kind, NOT_STATED) for kind in kinds)
+        out[name] = "; ".join(methods) or "not trained"
+    return out
 
 
 def describe(records, recipe: Recipe) -> dict:

@@ -25,6 +25,7 @@ _SEARCH_ERROR = getattr(getattr(spglib, "error", None), "SpglibError", ())
 # Relaxed coordinates carry noise of up to 1e-3 Å. Groups found with 1e-5 to 3e-2 Å agree equally
 # well with 2,237 public stiffness and dielectric tensors; those found with 0.1 Å contradict some.
 DEFAULT_SYMPREC = 1e-2  # Å
+MAX_SYMPREC = 0.1  # Å; beyond, groups are found that contradict the computed tensors
 
 # An operation takes an atom to itself (within symprec) or to another atom (an interatomic distance
 # away), so every limit between the two tells them apart.

@@ -1,6 +1,7 @@
 """Checks on the structures that a user passes: what cannot be a crystal, and what is doubtful."""
 
 from itertools import product
+from numbers import Real
 
 import numpy as np
 from ase import Atoms
@@ -41,7 +42,7 @@ def as_atoms(structure) -> Atoms:
     """
     if isinstance(structure, Atoms):
         return structure
-    from pymatgen.core import IStructure  # slow to import, and present if it is needed
+    from pymatgen.core import IStructure, Structure  # slow to import, and present if it is needed
     from pymatgen.io.ase import AseAtomsAdaptor
 
     if not isinstance(structure, IStructure):
@@ -55,7 +56,12 @@ def as_atoms(structure) -> Atoms:
             f"{structure.composition.formula}: {_disorder(site.species_string)} "
             "(pymatgen.transformations has OrderDisorderedStructureTransformation)."
         )
-    atoms = AseAtomsAdaptor.get_atoms(structure, msonable=False)
+    # other site properties may clash with the arrays of ASE, and none of them matters here
+    kept = {k: v for k, v in structure.site_properties.items() if k == "magmom"}
+    bare = Structure(
+        structure.lattice, structure.species, structure.frac_coords, site_properties=kept
+    )
+    atoms = AseAtomsAdaptor.get_atoms(bare, msonable=False)
     spins = [getattr(site.specie, "spin", None) or 0.0 for site in structure]
     if any(spins):
         atoms.set_initial_magnetic_moments(spins)
@@ -155,7 +161,9 @@ def _check_occupancies(atoms: Atoms, name: str) -> None:
     if not isinstance(occupancy, dict):  # absent, or a note of the user's own
         return
     for species in occupancy.values():
-        shares = [x for x in species.values() if not isinstance(x, str)]
+        if not isinstance(species, dict):
+            continue
+        shares = [x for x in species.values() if isinstance(x, Real)]
         if len(species) > 1 or any(abs(x - 1) > OCCUPANCY_TOLERANCE for x in shares):
             site = ", ".join(f"{symbol}:{x}" for symbol, x in species.items())
             raise StructureError(

@@ -40,10 +40,10 @@ class Architecture:
     layers: int = 2
     lmax: int = 4
     radial: int = 8
-    cutoff: float = 5.0
+    cutoff: float = 6.0
     embedding: int = 32
     head: int = 64
-    mean_neighbours: float = 33.0
+    mean_neighbours: float = 57.0
     class_mode: ClassMode = "shared"
     reference: dict[str, list[float]] = field(default_factory=dict)
 

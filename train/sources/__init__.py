@@ -1,26 +1,15 @@
-"""Where training data come from: every source yields records in one form."""
+"""Where training data come from: every source yields records in one form.
+
+To add one: write a `Source` (base.py) in a module of its own, and let `collect` make it.
+"""
 
 from collections.abc import Iterable
 from pathlib import Path
 
-from ase_eqtensor.errors import DataError
 from ase_eqtensor.train.sources.base import Source
 from ase_eqtensor.train.sources.files import FilesSource
 from ase_eqtensor.train.sources.matminer import MatminerSource
 from ase_eqtensor.train.sources.moduli import ModuliSource
-
-SOURCES: dict[str, type[Source]] = {
-    "matminer": MatminerSource,
-    "moduli": ModuliSource,
-    "files": FilesSource,
-}
-
-
-def get_source(name: str, *arguments) -> Source:
-    """The source of this name, made with its arguments. Raises DataError for unknown names."""
-    if name not in SOURCES:
-        raise DataError(f"unknown source {name!r}: choose from {', '.join(SOURCES)}")
-    return SOURCES[name](*arguments)
 
 
 def collect(
@@ -35,9 +24,9 @@ def collect(
     (downloaded unless `archive` is a local copy of it; left out with `matminer=False`), and a
     table of `moduli`.
     """
-    chosen = [get_source("files", files)] if (files := list(files)) else []
+    chosen = [FilesSource(files)] if (files := list(files)) else []
     if matminer:
-        chosen.append(get_source("matminer", archive))
+        chosen.append(MatminerSource(archive))
     if moduli is not None:
-        chosen.append(get_source("moduli", moduli))
+        chosen.append(ModuliSource(moduli))
     return chosen

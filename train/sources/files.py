@@ -4,8 +4,8 @@ A crystal carries its tensors under the names of the targets, flat or nested, in
 frame of its structure and in Voigt order xx yy zz yz xz xy:
 
     elasticity_tensor             36 values, eV/Å^3 (or elasticity_tensor_gpa, GPa)
-    electronic_dielectric_tensor   9 values, together with dielectric_tensor
-    dielectric_tensor              9 values, total static permittivity
+    electronic_dielectric_tensor   9 values, clamped-ion permittivity eps_inf
+    dielectric_tensor              9 values, total static permittivity; either may be missing
     piezoelectric_tensor          18 values, C/m^2
     k_vrh_gpa, g_vrh_gpa           numbers, GPa, together
     formation_energy               number, eV/atom
@@ -29,7 +29,13 @@ from pymatgen.core import Structure
 from ase_eqtensor.crystal.validation import as_atoms, check_structure
 from ase_eqtensor.errors import DataError, StructureError
 from ase_eqtensor.tensors.notation import GPA
-from ase_eqtensor.train.record import DATASETS, TARGET_SHAPES, Record, bare
+from ase_eqtensor.train.record import (
+    DATASETS,
+    TARGET_SHAPES,
+    Record,
+    bare,
+    missing_targets,
+)
 from ase_eqtensor.train.sources.base import Source
 
 KEYS = (*TARGET_SHAPES, "elasticity_tensor_gpa")
@@ -151,7 +157,7 @@ def _by_dataset(targets: dict, where: str) -> dict[str, dict]:
         part = {name: targets[name] for name in names if name in targets}
         if not part or (dataset == "moduli" and "elastic" in parts):
             continue
-        if missing := set(names) - set(part):
+        if missing := missing_targets(dataset, part):
             raise DataError(
                 f"{where}: {', '.join(part)} without {', '.join(missing)}; give both, or neither"
             )

@@ -1,0 +1,43 @@
+"""Samples: graphs of the records, and the reference values that come from their targets."""
+
+import numpy as np
+import pytest
+from ase import Atoms
+from ase.build import bulk
+from training import records
+
+from ase_eqtensor.errors import DataError
+from ase_eqtensor.train.dataset import IONIC_FLOOR, Sample, prepare, references
+from ase_eqtensor.train.record import Record
+
+
+@pytest.fixture
+def samples():
+    return [Sample(record, None) for record in records()]
+
+
+def test_references_are_medians_of_the_training_data(samples):
+    values = references(samples)
+    moduli = [s.targets["stiffness"] for s in samples if "stiffness" in s.targets]
+    k3 = np.median([c[:3, :3].sum() / 3 for c in moduli])
+    assert values["stiffness"][0] == pytest.approx(np.log(k3))
+    eps = [s.targets["electronic"][0, 0] - 1 for s in samples if "electronic" in s.targets]
+    assert values["electronic"] == pytest.approx([3**0.5 * np.log(np.median(eps))])
+
+
+def test_a_part_that_is_mostly_zero_has_a_finite_reference(samples):
+    """Elemental semiconductors have eps_total = eps_inf."""
+    eps = {"electronic_dielectric_tensor": 12 * np.eye(3), "dielectric_tensor": 12 * np.eye(3)}
+    silicon = [Sample(Record(bulk("Si"), "dielectric", "test", "Si", eps), None)]
+    assert references(silicon)["ionic"] == pytest.approx([3**0.5 * np.log(IONIC_FLOOR)])
+    many = [s for s in samples if s.record.dataset == "dielectric"]
+    assert references([*many, *silicon])["ionic"][0] > 0  # and no pull on a median that is not
+
+
+def test_lonely_atoms_are_named():
+    argon = Record(
+        Atoms("Ar", cell=[9.0] * 3, pbc=True), "moduli", "test", "mp-23155",
+        {"k_vrh_gpa": 1.0, "g_vrh_gpa": 1.0},
+    )  # fmt: skip
+    with pytest.raises(DataError, match="moduli mp-23155: .*within 6.0 Å.*larger cutoff.*leave"):
+        prepare([argon], 6.0)
