@@ -13,13 +13,18 @@ example = Path(__file__).parent / "crystals" / "TiO2.cif"  # not in the training
 path = Path(sys.argv[1]) if len(sys.argv) > 1 else example
 atoms = read(path)
 atoms.calc = EqTensorCalculator()
-np.set_printoptions(precision=2, suppress=True)
+
+
+def show(title: str, tensor: np.ndarray) -> None:
+    """Print a tensor to two decimals, without negative zeros."""
+    print(f"{title}\n{np.array2string(tensor.round(2) + 0.0, suppress_small=True)}\n")
+
 
 print(f"{atoms.get_chemical_formula()} from {path.name}\n")
-print("dielectric tensor (electronic + ionic)")
-print(atoms.get_property("dielectric_tensor"), "\n")
-print("dielectric tensor (electronic)")
-print(atoms.get_property("electronic_dielectric_tensor"), "\n")
-print("elasticity tensor in GPa, Voigt order xx yy zz yz xz xy")
-print(atoms.get_property("elasticity_tensor") / GPa, "\n")
-print(f"model {atoms.calc.model.name}, flags {atoms.calc.prediction.flags or 'none'}")
+show("dielectric tensor (electronic + ionic)", atoms.get_property("dielectric_tensor"))
+show("dielectric tensor (electronic)", atoms.get_property("electronic_dielectric_tensor"))
+show(
+    "elasticity tensor in GPa, Voigt order xx yy zz yz xz xy",
+    atoms.get_property("elasticity_tensor") / GPa,
+)
+print(f"model {atoms.calc.model.name}, flags: {', '.join(atoms.calc.prediction.flags) or 'none'}")
