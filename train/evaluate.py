@@ -35,17 +35,14 @@ _SCORES = {  # figures of each target, and those of them that the trivial answer
 }
 
 
-def evaluate(
-    model: Model, records: Sequence[Record], part: str = "test", fold: int | None = None
-) -> dict:
-    """Figures of the bare network on one part of a fold, with every crystal's prediction.
+def evaluate(model: Model, records: Sequence[Record], part: str = "test") -> dict:
+    """Figures of the bare network on one part of its fold, with every crystal's prediction.
 
     Args:
         model: the model to score.
         records: the database. Tensors are always scored, K and G (of crystals that have no
             tensor) and formation energies if the model was trained on that data set.
         part: "val" (for choices) or "test" (for reports; every row, quarantined ones too).
-        fold: the fold that was left out; None takes it from the model's card.
 
     Returns:
         {"model", "sha256", "fold", "part", "figures": {target: ...}, "crystals": {target:
@@ -55,8 +52,7 @@ def evaluate(
 
     Raises DataError if nothing is left to score.
     """
-    fold = model.card["recipe"]["fold"] if fold is None else fold
-    datasets = model.card["recipe"]["datasets"]
+    fold, datasets = (model.card["recipe"][key] for key in ("fold", "datasets"))
     known = [r for r in records if TENSORS.keys() & r.targets.keys() or r.dataset in datasets]
     parts = split(known, fold)
     if not getattr(parts, part):
