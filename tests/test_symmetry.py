@@ -8,6 +8,7 @@ import spglib
 from ase import Atoms
 from ase.build import bulk, make_supercell
 from ase.spacegroup import crystal
+from crystals import quartz, rutile
 from scipy.spatial.transform import Rotation
 
 from ase_eqtensor.crystal.symmetry import SITE_CLASSES, analyse, primitive
@@ -15,16 +16,6 @@ from ase_eqtensor.crystal.symmetry import SITE_CLASSES, analyse, primitive
 # First (standard) setting of each space group.
 HALL_NUMBER = {spglib.get_spacegroup_type(h).number: h for h in range(530, 0, -1)}
 NON_DIAGONAL = np.array([[1, 1, 0], [0, 2, 1], [1, 0, 2]])  # determinant 5
-
-
-def rutile() -> Atoms:
-    return crystal(["Ti", "O"], [(0, 0, 0), (0.305, 0.305, 0)], spacegroup=136,
-                   cellpar=[4.59, 4.59, 2.96, 90, 90, 90])  # fmt: skip
-
-
-def quartz() -> Atoms:
-    return crystal(["Si", "O"], [(0.47, 0, 2 / 3), (0.413, 0.267, 0.786)], spacegroup=154,
-                   cellpar=[4.91, 4.91, 5.40, 90, 90, 120])  # fmt: skip
 
 
 def corundum(primitive_cell: bool) -> Atoms:

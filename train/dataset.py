@@ -1,6 +1,5 @@
 """Crystals of the database as graphs with targets, and batches of them."""
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -25,6 +24,11 @@ TENSORS = {  # target in the database -> output of the network
 # Elemental semiconductors have no ionic part, and zero has no logarithm. Curation takes this much
 # permittivity for noise, so less than it means "none".
 IONIC_FLOOR = EPS_NOISE
+
+
+def supervised_output(target: str) -> str:
+    """The output of the network that a target trains: K and G are functions of the stiffness."""
+    return "stiffness" if target == "moduli" else target
 
 
 @dataclass(frozen=True)
@@ -131,14 +135,11 @@ def references(samples: Sequence[Sample]) -> dict[str, list[float]]:
     return out
 
 
-def element_counts(records: Sequence[Record]) -> dict[str, dict[int, int]]:
-    """For every output of the network, how many training crystals contain each atomic number.
-
-    K and G are functions of the stiffness, so crystals with these alone count for it, too.
-    """
-    counts: dict[str, Counter] = {}
+def covered_elements(records: Sequence[Record]) -> dict[str, list[int]]:
+    """For every output of the network, the atomic numbers in the records that supervise it."""
+    elements: dict[str, set[int]] = {}
     for record in records:
-        names = {"stiffness" if name == "moduli" else name for name in Sample(record, None).targets}
-        for name in names:
-            counts.setdefault(name, Counter()).update(set(record.atoms.numbers.tolist()))
-    return {name: dict(sorted(counter.items())) for name, counter in counts.items()}
+        for target in Sample(record, None).targets:
+            output = supervised_output(target)
+            elements.setdefault(output, set()).update(record.atoms.numbers.tolist())
+    return {output: sorted(numbers) for output, numbers in elements.items()}

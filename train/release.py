@@ -17,10 +17,7 @@ from ase_eqtensor import __version__
 from ase_eqtensor.pretrained import Model, load_model, save_model
 from ase_eqtensor.train.database import read_database
 from ase_eqtensor.train.evaluate import evaluate
-from ase_eqtensor.train.folds import split
-from ase_eqtensor.train.recipe import parse_recipe
 from ase_eqtensor.train.record import Record
-from ase_eqtensor.train.run import covered_elements, level_of_theory
 
 ABOUT = {
     "data_citation": [
@@ -52,10 +49,6 @@ def release(name: str, records: list[Record], runs: list[Path], folder: Path) ->
     tests = {m.name: evaluate(m, records, "test") for m in models}
     card = {k: v for k, v in best.card.items() if k not in ("name", "sha256", "architecture")}
     card["package_version"] = __version__
-    recipe = parse_recipe(best.card["recipe"])
-    chosen = [r for r in records if r.dataset in recipe.datasets]
-    card["elements"] = covered_elements(chosen, recipe)
-    card["level_of_theory"] = level_of_theory(split(chosen, recipe.fold).train)
     card["figures"] = {"val": best.card["figures"]["val"], "test": tests[best.name]["figures"]}
     card["runs"] = [_run(m, tests[m.name]["figures"]) for m in models]
     return save_model(best.network, card | ABOUT, folder / name)

@@ -7,12 +7,13 @@ from pathlib import Path
 from ase_eqtensor import __version__
 from ase_eqtensor.errors import DataError
 from ase_eqtensor.pretrained import load_model, save_model
+from ase_eqtensor.properties import PROPERTIES
 from ase_eqtensor.train.database import read_database
-from ase_eqtensor.train.dataset import element_counts
+from ase_eqtensor.train.dataset import covered_elements, supervised_output
 from ase_eqtensor.train.evaluate import evaluate
 from ase_eqtensor.train.fit import fit, split_samples
-from ase_eqtensor.train.folds import split
-from ase_eqtensor.train.recipe import Recipe
+from ase_eqtensor.train.folds import Split, split
+from ase_eqtensor.train.recipe import LOSSES, Recipe
 
 # by data set and source
 LEVEL_OF_THEORY = {
@@ -21,12 +22,6 @@ LEVEL_OF_THEORY = {
     ("moduli", "mp-binary-moduli"): "K and G only: PBE or PBE+U, Materials Project 2025",
 }
 NOT_STATED = "the user's own data, level of theory not stated"
-TRAINED_BY = {  # property -> data sets that supervise it
-    "elasticity_tensor": ("elastic", "moduli"),
-    "compliance_tensor": ("elastic", "moduli"),
-    "electronic_dielectric_tensor": ("dielectric",),
-    "dielectric_tensor": ("dielectric",),
-}
 
 
 def train(database: Path, recipe: Recipe, folder: Path, resume: bool = False) -> Path:
@@ -45,13 +40,14 @@ def train(database: Path, recipe: Recipe, folder: Path, resume: bool = False) ->
     stored.write_text(text)
     start = time.perf_counter()
     records = read_database(database, recipe.datasets)
+    parts = split(records, recipe.fold)
     samples = split_samples(records, recipe)
     module = fit(samples, recipe, folder, resume)
     card = {
         "package_version": __version__,
-        "level_of_theory": level_of_theory(split(records, recipe.fold).train),
-        "elements": covered_elements(records, recipe),
-        "data": describe(records, recipe),
+        "level_of_theory": level_of_theory(parts.train),
+        "elements": covered_elements(parts.train),
+        "data": describe(parts, recipe.datasets),
         "recipe": recipe.to_dict(),
         "minutes": round((time.perf_counter() - start) / 60, 1),
     }
@@ -60,26 +56,24 @@ def train(database: Path, recipe: Recipe, folder: Path, resume: bool = False) ->
     return save_model(module.network, card | {"figures": {"val": figures}}, path)
 
 
-def covered_elements(records, recipe: Recipe) -> dict[str, list[int]]:
-    """Atomic numbers in the training data of each output of the network."""
-    train = split(records, recipe.fold).train
-    return {name: list(counts) for name, counts in element_counts(train).items()}
-
-
 def level_of_theory(records) -> dict[str, str]:
     """Property -> first-principles method of the training records that supervise it."""
     out = {}
-    for name, datasets in TRAINED_BY.items():
+    for name, declared in PROPERTIES.items():
+        datasets = [
+            dataset
+            for dataset, targets in LOSSES.items()
+            if declared.trained_on in map(supervised_output, targets)
+        ]
         kinds = {(r.dataset, r.source): None for r in records if r.dataset in datasets}
         methods = dict.fromkeys(LEVEL_OF_THEORY.get(kind, NOT_STATED) for kind in kinds)
         out[name] = "; ".join(methods) or "not trained"
     return out
 
 
-def describe(records, recipe: Recipe) -> dict:
-    """Number of crystals of each data set in the parts of the recipe's fold."""
-    parts = split(records, recipe.fold)
+def describe(parts: Split, datasets: list[str]) -> dict:
+    """Number of crystals of each data set in the parts of a fold."""
     return {
         name: {part: sum(r.dataset == name for r in getattr(parts, part)) for part in parts._fields}
-        for name in recipe.datasets
+        for name in datasets
     }

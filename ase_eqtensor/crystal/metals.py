@@ -17,11 +17,9 @@ without fold 0's test part. On that part:
     all-metal compositions missed        1 of 142    1 %
     known metallic compounds missed     11 of  97   11 %
 
-It remains a guess. On 283 other compositions of the experimental set of Zhuo et al., J. Phys. Chem.
-Lett. 9, 1668 (2018), as in matbench, it flags 9 % of the insulators and misses 9 % of the metals,
-but 60 % of the metallic oxides and fluorides. Intermetallics with small gaps and magnetic oxides
-(FeO) are often flagged, metallic oxides (SrRuO3) and tellurides missed, and a composition says
-nothing about polymorphs, pressure or strain.
+It remains a guess. Intermetallics with small gaps and magnetic oxides (FeO) are often flagged,
+metallic oxides (SrRuO3) and tellurides missed, and a composition says nothing about polymorphs,
+pressure or strain.
 """
 
 from functools import cache
