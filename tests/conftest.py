@@ -9,6 +9,7 @@ import torch
 # `python -m pytest` puts the checkout first on the path; it is the installed package that is tested
 ROOT = Path(__file__).parents[1]
 sys.path[:] = [entry for entry in sys.path if Path(entry or ".").resolve() != ROOT]
+sys.path.append(str(ROOT / "benchmarks"))  # the e3nn reference that the convolution must equal
 
 from networks import CARD, tiny_network  # noqa: E402
 

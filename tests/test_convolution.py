@@ -1,132 +1,126 @@
-"""The convolution against its textbook form, values and gradients, in float64."""
+"""The convolution against e3nn's tensor product on every edge, values and gradients."""
 
-import numpy as np
 import pytest
 import torch
 from crystals import CRYSTALS
-from e3nn import o3
 from equivariance import graph_of
 from networks import tiny_network
+from reference import reference_network
 
-from ase_eqtensor.crystal.graph import collate
-from ase_eqtensor.network.convolution import Convolution, EdgeFilter
+from ase_eqtensor.crystal.graph import BLOCK_SLOTS, collate
+from ase_eqtensor.network.classes import ClassWeights
+from ase_eqtensor.network.convolution import Convolution, EdgeBasis
 
-CUTOFF, RADIAL, LMAX, NEIGHBOURS, CLASSES = 4.0, 3, 4, 20.0, 33
-INCOMING = {0: 3, 1: 2, 2: 2}
-OUTGOING = {0: 4, 1: 3, 2: 2, 4: 2}
+CLASSES = 33
 CHOSEN = [CRYSTALS["quartz"], CRYSTALS["rocksalt"], CRYSTALS["perovskite"]]
 
 
-def radial_functions(r: torch.Tensor) -> torch.Tensor:
-    x = r / CUTOFF
-    envelope = 1 - 28 * x**6 + 48 * x**7 - 21 * x**8
-    waves = [(2 / CUTOFF) ** 0.5 * torch.sin(n * torch.pi * x) / r for n in range(1, RADIAL + 1)]
-    return torch.stack(waves) * envelope * CUTOFF
+def batch_of(network, crystals):
+    return collate([graph_of(network, atoms) for atoms in crystals])
 
 
-def class_weight(weights, k: int) -> torch.Tensor:
-    """w^k written out from the definition of each mode."""
-    if weights.mode == "full":
-        return weights.weight[k]
-    if weights.mode == "gate":
-        return weights.weight * (1 + weights.gate[k])
-    if weights.mode == "lowrank":
-        return weights.weight + sum(
-            a * v for a, v in zip(weights.coefficient[k], weights.direction, strict=True)
-        )
-    return weights.weight
+def relative(a: torch.Tensor, b: torch.Tensor) -> float:
+    return float((a - b).norm() / b.norm())
 
 
-def allowed(lf: int, li: int, lo: int) -> bool:
-    """Triangle rule, and natural parity of all three."""
-    return abs(lf - li) <= lo <= lf + li and (lf + li + lo) % 2 == 0
-
-
-def slow_convolution(conv: Convolution, features: dict, graph) -> dict[int, torch.Tensor]:
-    """L_a = sum_b sum_paths F^k(r_ab) CG (Y(r_ab) x V_b), one atom and one path after the other."""
-    receiver = np.repeat(np.arange(len(graph.numbers)), np.concatenate(graph.degrees))
-    out = {}
-    for lo in OUTGOING:
-        rows = []
-        for a in range(len(graph.numbers)):
-            k = int(graph.batch.site_class[a])
-            paths = []
-            for li in INCOMING:
-                degrees = [
-                    lf for lf in range(LMAX + 1) if any(allowed(lf, li, l) for l in OUTGOING)
-                ]  # fmt: skip
-                w = class_weight(conv.filters[str(li)], k)  # (degrees, radial, channels)
-                for i, lf in enumerate(degrees):
-                    if not allowed(lf, li, lo):
-                        continue
-                    cg = o3.wigner_3j(lf, li, lo, dtype=torch.float64) * (2 * lo + 1) ** 0.5
-                    mine = torch.from_numpy(receiver == a)
-                    vector = graph.batch.vector[mine]
-                    y = o3.spherical_harmonics(lf, vector, True, "component")
-                    f = torch.stack([radial_functions(r) for r in vector.norm(dim=1)]) @ w[i]
-                    v = features[li][graph.batch.sender[mine]]
-                    total = torch.einsum("fio,ef,eic,ec->oc", cg, y, v, f)
-                    paths.append(total / NEIGHBOURS**0.5)
-            path = torch.cat(paths, dim=1)
-            mix = class_weight(conv.mix[str(lo)].weights, k)
-            rows.append(path @ mix / path.shape[1] ** 0.5)
-        out[lo] = torch.stack(rows)
-    return out
-
-
-class Graph:
-    def __init__(self, crystals):
-        graphs = [graph_of(tiny_network(cutoff=CUTOFF), atoms) for atoms in crystals]
-        self.batch = collate(graphs)
-        self.numbers = self.batch.numbers
-        self.degrees = [g.degree for g in graphs]
-
-
-def flat(features: dict[int, torch.Tensor]) -> torch.Tensor:
-    return torch.cat([x.flatten(1) for x in features.values()], dim=1)
+def test_values_and_gradients_are_those_of_e3nn(network, dtype):
+    """The whole network, so that gradients pass through both layers."""
+    fast, slow = network, reference_network(network)
+    graph = batch_of(fast, [*CHOSEN, CRYSTALS["monoclinic"].repeat((2, 2, 1))])
+    assert len(set(graph.site_class.tolist())) > 2 and len(graph.blocks) > 2
+    weights = {name: torch.randn(6, 6, dtype=torch.float64) for name in ("stiffness",)}
+    weights |= {name: torch.randn(3, 3, dtype=torch.float64) for name in ("electronic", "ionic")}
+    results = []
+    for net in (fast, slow):
+        net.requires_grad_(True)
+        out = net.logarithms(graph)
+        loss = sum((w * out[name]).sum() for name, w in weights.items())
+        names = [name for name, _ in net.named_parameters() if "formation" not in name]
+        parameters = dict(net.named_parameters())
+        grads = torch.autograd.grad(loss, [parameters[name] for name in names])
+        net.requires_grad_(False)
+        results.append((out, dict(zip(names, grads, strict=True))))
+    (values, gradients), (expected, expected_gradients) = results
+    limit = 1e-5 if dtype == torch.float32 else 1e-6  # e3nn's symbols are made in float32
+    for name in weights:
+        assert relative(values[name], expected[name]) < limit
+    assert gradients.keys() == expected_gradients.keys()
+    for name, gradient in gradients.items():
+        assert expected_gradients[name].norm() > 0 or "learned" in name
+        assert relative(gradient, expected_gradients[name]) < limit, name
 
 
 @pytest.mark.parametrize("mode", ["shared", "gate", "lowrank", "full"])
-def test_values_and_gradients_against_the_textbook_form(mode):
-    graph = Graph(CHOSEN)
-    assert len(set(graph.batch.site_class.tolist())) > 2
-    conv = Convolution(INCOMING, OUTGOING, RADIAL, LMAX, NEIGHBOURS, mode, CLASSES).double()
-    for parameter in conv.parameters():
+def test_class_weights_follow_their_definition(mode):
+    weights = ClassWeights((2, 3, 4), 1.0, mode, CLASSES)
+    for parameter in weights.parameters():
         parameter.data += 0.3 * torch.randn_like(parameter)
-    n = len(graph.numbers)
-    features = {
-        l: torch.randn(n, 2 * l + 1, c, dtype=torch.float64, requires_grad=True)
-        for l, c in INCOMING.items()
-    }
-    edges = EdgeFilter(CUTOFF, RADIAL, LMAX)(graph.batch, torch.float64)
-    fast = conv(flat(features), edges, graph.batch)
-    slow = slow_convolution(conv, features, graph)
-    inputs = [*features.values(), *conv.parameters()]
-    probe = {l: torch.randn_like(x) for l, x in slow.items()}
-    gradients = [
-        torch.autograd.grad(sum((probe[l] * out[l]).sum() for l in OUTGOING), inputs)
-        for out in (fast, slow)
-    ]
-    for l in OUTGOING:
-        assert slow[l].abs().max() > 0.01
-        torch.testing.assert_close(fast[l], slow[l], rtol=1e-10, atol=1e-11)
-    for a, b in zip(*gradients, strict=True):
-        assert b.abs().max() > 0
-        torch.testing.assert_close(a, b, rtol=1e-9, atol=1e-10)
+    table = weights.table().expand(CLASSES, 2, 3, 4)
+    for k in (0, 7):
+        expected = {
+            "shared": lambda k: weights.weight,
+            "gate": lambda k: weights.weight * (1 + weights.gate[k]),
+            "lowrank": lambda k: (
+                weights.weight
+                + sum(a * v for a, v in zip(weights.coefficient[k], weights.direction, strict=True))
+            ),
+            "full": lambda k: weights.weight[k],
+        }[mode](k)
+        torch.testing.assert_close(table[k], expected)
 
 
 def test_weights_of_a_class_act_on_its_atoms_only():
-    graph = Graph([CRYSTALS["quartz"]])
-    conv = Convolution(INCOMING, OUTGOING, RADIAL, LMAX, NEIGHBOURS, "full", CLASSES).double()
-    features = torch.randn(
-        len(graph.numbers), sum((2 * l + 1) * c for l, c in INCOMING.items())
-    ).double()
-    edges = EdgeFilter(CUTOFF, RADIAL, LMAX)(graph.batch, torch.float64)
-    before = conv(features, edges, graph.batch)
-    k = int(graph.batch.site_class[0])
+    network = tiny_network()
+    graph = batch_of(network, [CRYSTALS["quartz"]])
+    incoming = {0: 3, 1: 2, 2: 2}
+    conv = Convolution(incoming, {0: 4, 1: 3, 4: 2}, 4, 4, 20.0, "full", CLASSES).double()
+    width = sum((2 * l + 1) * c for l, c in incoming.items())
+    features = torch.randn(len(graph.numbers), width, dtype=torch.float64)
+    edges = EdgeBasis(5.0, 4, 4)(graph, torch.float64)
+    before = conv(features, edges, graph)
+    k = int(graph.site_class[0])
     for weights in (*conv.filters.values(), *(mix.weights for mix in conv.mix.values())):
         weights.weight.data[k] += 0.5
-    after = conv(features, edges, graph.batch)
+    after = conv(features, edges, graph)
     changed = (after[0] - before[0]).detach().abs().amax((1, 2)) > 1e-9
     assert changed.any() and not changed.all()
-    torch.testing.assert_close(changed, graph.batch.site_class == k)
+    torch.testing.assert_close(changed, graph.site_class == k)
+
+
+def test_batch_holds_every_edge_once():
+    """Blocks cover all atoms, unused slots are null, and each atom finds its own neighbours."""
+    network = tiny_network()
+    graphs = [graph_of(network, atoms) for atoms in (*CHOSEN, CRYSTALS["silicon"].repeat(3))]
+    graph = collate(graphs)
+    assert sum(n for n, _ in graph.blocks) == len(graph.numbers)
+    assert sum(n * k for n, k in graph.blocks) == len(graph.sender)
+    assert all(n * k <= BLOCK_SLOTS or n == 1 for n, k in graph.blocks)
+    edges = EdgeBasis(5.0, 4, 4)(graph, torch.float64)
+    used = torch.cat([(block.radial != 0).any(2).flatten() for block in edges])
+    assert int(used.sum()) == sum(len(g.sender) for g in graphs) < len(used)
+    slots = torch.tensor([k for n, k in graph.blocks for _ in range(n)])
+    receiver = torch.repeat_interleave(slots)
+    assert (graph.crystal[receiver] == graph.crystal[graph.sender])[used].all()
+    for i, one in enumerate(graphs):
+        mine = used & (graph.crystal[receiver] == i)
+        # the same multiset of (receiving species, sending species, vector)
+        rows = torch.column_stack(
+            [graph.numbers[receiver], graph.numbers[graph.sender], graph.vector]
+        )[mine]
+        own = torch.from_numpy(one.numbers)
+        expected = torch.column_stack(
+            [
+                own[torch.repeat_interleave(torch.from_numpy(one.degree))],
+                own[torch.from_numpy(one.sender)],
+                torch.from_numpy(one.vector),
+            ]
+        )
+        rows, expected = (sorted(map(tuple, x.tolist())) for x in (rows, expected))
+        assert rows == expected
+
+
+def test_positions_have_no_gradient_and_say_so():
+    graph = batch_of(tiny_network(), [CRYSTALS["silicon"]])
+    graph.vector.requires_grad_(True)
+    with pytest.raises(NotImplementedError, match="positions"):
+        EdgeBasis(5.0, 4, 4)(graph, torch.float64)

@@ -95,7 +95,7 @@ def test_the_best_averaged_weights_are_returned(whole, samples):
     scores = log(folder)["val_score"]
     errors: dict[str, list] = {"stiffness": [], "electronic": [], "dielectric": []}
     with torch.no_grad():
-        for batch in loader(samples.val, 64, shuffle=False):
+        for batch in loader(samples.val, 64):
             output = module.network(batch.graph)
             for name, (index, value) in batch.targets.items():
                 errors[name].append(relative_error(output[name][index], value))
@@ -132,6 +132,13 @@ def test_seed_decides_the_run(whole, samples, tmp_path):
     assert log(tmp_path / "same")["val_score"] == pytest.approx([first], rel=1e-5)
     assert log(tmp_path / "other")["val_score"] != pytest.approx([first], rel=1e-3)
     assert any((a != b).any() for a, b in zip(same.parameters(), other.parameters(), strict=True))
+
+
+def test_two_processes_train_what_one_does(whole, samples, tmp_path):
+    shared = fit(samples, small_recipe(), tmp_path, progress=False, devices=2)
+    assert log(tmp_path)["val_score"] == pytest.approx(log(whole[0])["val_score"], rel=1e-3)
+    for a, b in zip(shared.parameters(), whole[1].parameters(), strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-2, atol=1e-4)
 
 
 @pytest.mark.parametrize("name", ["electronic_dielectric_tensor", "dielectric_tensor"])

@@ -23,7 +23,7 @@ from equivariance import (
 from networks import tiny_network
 
 from ase_eqtensor.crystal.graph import CrystalGraph, build_graph, collate
-from ase_eqtensor.network.convolution import EdgeFilter
+from ase_eqtensor.network.convolution import EdgeBasis
 from ase_eqtensor.network.model import Architecture, TensorNetwork, channels
 from ase_eqtensor.network.radial import bessel_basis
 from ase_eqtensor.prediction import group_average
@@ -196,14 +196,18 @@ def test_prediction_is_smooth_when_a_neighbour_leaves_the_cutoff():
     assert jump.max() < 0.02 * scale
 
 
-def test_edge_filter_holds_radial_functions_times_harmonics():
+def test_unused_slots_are_null():
     graph = collate([graph_of(tiny_network(), CRYSTALS["quartz"])])
-    blocks = EdgeFilter(5.0, 4, 4)(graph, torch.float64)
-    count = sum((block.abs().sum(2) > 0).sum() for block in blocks)
-    assert int(count) == len(graph.sender)  # padding is zero
-    radial = bessel_basis(graph.vector.norm(dim=1), 5.0, 4)
-    first = graph.blocks[0].edges[0, 0]
-    torch.testing.assert_close(blocks[0][0, 0, :4], radial[first])  # Y_0 = 1
+    edges = EdgeBasis(5.0, 4, 4)(graph, torch.float64)
+    distance = graph.vector.norm(dim=1)
+    used = distance < 5.0
+    assert not used.all()
+    radial = torch.cat([block.radial.flatten(0, 1) for block in edges])
+    assert not radial[~used].any()
+    torch.testing.assert_close(radial, bessel_basis(distance, 5.0, 4))
+    for block in edges:
+        torch.testing.assert_close(block.harmonics[0], torch.ones_like(block.harmonics[0]))
+        assert [y.shape[2] for y in block.harmonics] == [1, 3, 5, 7, 9]
 
 
 def test_default_dtype_of_torch_plays_no_role(network64):

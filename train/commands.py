@@ -66,6 +66,10 @@ def train(
     fold: Annotated[int | None, typer.Option(help="Replace the recipe's fold.")] = None,
     seed: Annotated[int | None, typer.Option(help="Replace the recipe's seed.")] = None,
     resume: Annotated[bool, typer.Option(help="Go on from the run's last checkpoint.")] = False,
+    devices: Annotated[
+        int,
+        typer.Option(min=1, help="GPUs (processes, without any) that share the work."),
+    ] = 1,
 ) -> None:
     """Train a model; the run's folder receives logs, checkpoints, weights, card and figures.
 
@@ -79,7 +83,7 @@ def train(
     chosen = load_recipe(recipe, **changes)
     stem = Path(recipe).stem
     folder = output or Path("runs") / f"{stem}-fold{chosen.fold}-seed{chosen.seed}"
-    weights = run_training(database, chosen, folder, resume)
+    weights = run_training(database, chosen, folder, resume, devices)
     console.print(f"weights and card: {weights}")
 
 

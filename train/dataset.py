@@ -1,12 +1,13 @@
 """Crystals of the database as graphs with targets, and batches of them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import joblib
 import numpy as np
 import torch
-from torch.utils.data import DataLoader, DistributedSampler
+import torch.distributed as dist
+from torch.utils.data import BatchSampler, DataLoader, DistributedSampler
 
 from ase_eqtensor.crystal.graph import CrystalGraph, GraphBatch, build_graph, collate
 from ase_eqtensor.crystal.symmetry import analyse, primitive
@@ -98,13 +99,47 @@ def collate_samples(samples: Sequence[Sample]) -> Batch:
     return Batch(collate([sample.graph for sample in samples]), targets)
 
 
-def loader(samples: Sequence[Sample], batch_size: int, shuffle: bool, seed: int = 0) -> DataLoader:
-    """Batches of `batch_size` crystals; a shuffled order depends on seed and epoch alone, so that
-    a resumed run sees what an uninterrupted one would have seen."""
-    # one replica: its permutation is drawn from seed and epoch alone, not from the state of torch's
-    # generator, and lightning calls its set_epoch, when resuming, too
-    sampler = DistributedSampler(samples, 1, 0, seed=seed) if shuffle else None
-    return DataLoader(samples, batch_size, sampler=sampler, collate_fn=collate_samples)
+class SharedBatches(BatchSampler):
+    """Batches of about `batch_size` crystals, none much smaller than another; in a parallel run
+    each process gets its share of every batch, with about as many edges as the others.
+
+    The order depends on seed and epoch alone, so that a resumed run sees what an uninterrupted one
+    would have seen, and a parallel run the batches of a serial one.
+    """
+
+    def __init__(self, samples: Sequence[Sample], batch_size: int, seed: int):
+        # one replica: its permutation is drawn from seed and epoch alone, not from the state of
+        # torch's generator, and lightning calls its set_epoch, when resuming, too
+        order = DistributedSampler(samples, 1, 0, seed=10_000 * seed)  # it adds the epoch
+        super().__init__(order, batch_size, drop_last=False)
+        self.edges = [len(sample.graph.sender) for sample in samples]
+
+    def __iter__(self) -> Iterator[list[int]]:
+        parallel = dist.is_available() and dist.is_initialized()
+        rank, processes = (dist.get_rank(), dist.get_world_size()) if parallel else (0, 1)
+        for batch in np.array_split(list(self.sampler), len(self)):
+            yield self._shares(batch.tolist(), processes)[rank]
+
+    def _shares(self, batch: list[int], processes: int) -> list[list[int]]:
+        """The batch in parts: from the largest crystal on, each to the part with fewest edges."""
+        parts: list[list[int]] = [[] for _ in range(processes)]
+        load = [0] * processes
+        for i in sorted(batch, key=lambda i: -self.edges[i]):
+            part = load.index(min(load))
+            parts[part].append(i)
+            load[part] += self.edges[i]
+        return parts
+
+
+def loader(samples: Sequence[Sample], batch_size: int) -> DataLoader:
+    """Batches of `batch_size` crystals in the given order."""
+    return DataLoader(samples, batch_size, collate_fn=collate_samples)
+
+
+def training_loader(samples: Sequence[Sample], batch_size: int, seed: int) -> DataLoader:
+    """Batches for training, see `SharedBatches`."""
+    batches = SharedBatches(samples, batch_size, seed)
+    return DataLoader(samples, batch_sampler=batches, collate_fn=collate_samples)
 
 
 def references(samples: Sequence[Sample]) -> dict[str, list[float]]:

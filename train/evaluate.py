@@ -92,7 +92,7 @@ def _outputs(network: torch.nn.Module, samples: Sequence[Sample]) -> list[dict[s
     """Outputs of the network for each crystal, and "moduli", K and G (2,) in GPa."""
     out = []
     with torch.inference_mode():
-        for batch in loader(samples, 64, shuffle=False):
+        for batch in loader(samples, 64):
             result = network(batch.graph)
             k_and_g = hill_average(result["stiffness"], result["compliance"])
             result["moduli"] = torch.stack(k_and_g, dim=1) / GPA

@@ -16,7 +16,7 @@ from lightning.pytorch.callbacks import (
 from lightning.pytorch.loggers import CSVLogger
 
 from ase_eqtensor.errors import DataError
-from ase_eqtensor.train.dataset import Sample, loader, prepare, references
+from ase_eqtensor.train.dataset import Sample, loader, prepare, references, training_loader
 from ase_eqtensor.train.folds import split
 from ase_eqtensor.train.module import TensorModule
 from ase_eqtensor.train.recipe import Recipe
@@ -30,6 +30,17 @@ class TrainingSamples(NamedTuple):
 
     train: list[Sample]
     val: list[Sample]
+
+
+class AveragedWeights(EMAWeightAveraging):
+    """Lightning's exponential moving average, which it cannot send to other processes."""
+
+    def __init__(self, decay: float):
+        super().__init__(decay=decay)
+        self.decay = decay
+
+    def __reduce__(self):
+        return AveragedWeights, (self.decay,)
 
 
 def split_samples(records: Sequence[Record], recipe: Recipe) -> TrainingSamples:
@@ -56,6 +67,7 @@ def fit(
     folder: Path,
     resume: bool = False,
     progress: bool = True,
+    devices: int = 1,
     stop_after: int | None = None,
 ) -> TensorModule:
     """Train on the recipe's fold and return the module with the best averaged weights.
@@ -66,12 +78,15 @@ def fit(
         folder: receives checkpoints/ and logs/version_N/metrics.csv.
         resume: continue from the last checkpoint in `folder`.
         progress: show a progress bar.
+        devices: number of GPUs, or of processes where there is none; they share every batch, so
+            the result is the same but for rounding. A script that asks for more than one must be
+            importable (`if __name__ == "__main__":`).
         stop_after: stop after this many epochs of the schedule, as an interruption would.
     """
     L.seed_everything(recipe.seed, verbose=False)
     train, val = samples
     architecture = replace(recipe.network, reference=references(train))
-    batches = loader(train, recipe.batch_size, shuffle=True, seed=recipe.seed)
+    batches = training_loader(train, recipe.batch_size, recipe.seed)
     module = TensorModule(architecture, recipe, steps=len(batches) * recipe.epochs)
     checkpoints = folder / "checkpoints"
     best = ModelCheckpoint(checkpoints, "best", monitor="val_score", enable_version_counter=False)
@@ -80,7 +95,10 @@ def fit(
     trainer = L.Trainer(
         max_epochs=stop_after or recipe.epochs,
         accelerator="auto",
-        devices=1,
+        devices=devices,
+        # not every batch has all targets, so some heads may be without a gradient
+        strategy="auto" if devices == 1 else "ddp_spawn_find_unused_parameters_true",
+        use_distributed_sampler=False,
         gradient_clip_val=recipe.gradient_clip,
         logger=CSVLogger(folder, name="logs"),
         log_every_n_steps=len(batches),
@@ -89,7 +107,7 @@ def fit(
         callbacks=[
             best,
             last,
-            EMAWeightAveraging(decay=recipe.ema_decay),
+            AveragedWeights(decay=recipe.ema_decay),
             EarlyStopping("val_score", patience=recipe.patience),
             LearningRateMonitor("epoch"),
         ],
@@ -98,7 +116,7 @@ def fit(
     trainer.fit(
         module,
         batches,
-        loader(val, 64, shuffle=False),
+        loader(val, 64),
         ckpt_path=reached if resume and reached.is_file() else None,
         weights_only=False,
     )

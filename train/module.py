@@ -11,7 +11,8 @@ from ase_eqtensor.train.recipe import LossWeights, Recipe
 
 class TensorModule(L.LightningModule):
     """A `TensorNetwork` with its losses; the validation score is the mean over targets of the
-    median error and half the mean one, which no outlier owns alone."""
+    median error and half the mean one, which no outlier owns alone. Every process of a parallel
+    run validates on all crystals."""
 
     def __init__(self, architecture: Architecture, recipe: Recipe, steps: int):
         super().__init__()
@@ -26,13 +27,16 @@ class TensorModule(L.LightningModule):
     def training_step(self, batch: Batch, _) -> torch.Tensor:
         size = len(batch.graph.size)
         losses = target_losses(self.network(batch.graph), batch.targets, self.weights.anisotropy)
+        # of the main process alone: others may have other targets, so there is no common order
+        epoch = {"on_step": False, "on_epoch": True, "rank_zero_only": True}
         total = 0.0
         for name, loss in losses.items():
-            self.log(f"train_{name}", loss, on_step=False, on_epoch=True, batch_size=size)
-            # a target's weight counts per crystal, however many of them this batch happens to have
-            share = len(batch.targets[name][0]) / self.recipe.batch_size
+            self.log(f"train_{name}", loss, batch_size=size, **epoch)
+            # a target's weight counts per crystal, however many of them this batch happens to have;
+            # gradients are averaged over processes, each of which has a share of the batch
+            share = len(batch.targets[name][0]) / self.recipe.batch_size * self.trainer.world_size
             total = total + getattr(self.weights, name) * share * loss
-        self.log("train_loss", total, on_step=False, on_epoch=True, prog_bar=True, batch_size=size)
+        self.log("train_loss", total, prog_bar=True, batch_size=size, **epoch)
         return total
 
     def on_validation_epoch_start(self) -> None:
@@ -47,15 +51,15 @@ class TensorModule(L.LightningModule):
         scores = []
         for name, parts in self._errors.items():
             errors = torch.cat(parts)
-            self.log(f"val_{name}_median", errors.median(), prog_bar=True)
-            self.log(f"val_{name}_mean", errors.mean())
+            self.log(f"val_{name}_median", errors.median(), prog_bar=True, sync_dist=True)
+            self.log(f"val_{name}_mean", errors.mean(), sync_dist=True)
             scores.append(errors.median() + errors.mean() / 2)
-        self.log("val_score", torch.stack(scores).mean(), prog_bar=True)
+        self.log("val_score", torch.stack(scores).mean(), prog_bar=True, sync_dist=True)
 
     def configure_optimizers(self):
         recipe = self.recipe
         optimizer = torch.optim.AdamW(
-            self.parameters(), recipe.learning_rate, weight_decay=recipe.weight_decay
+            self.parameters(), recipe.learning_rate, weight_decay=recipe.weight_decay, fused=True
         )
         schedule = torch.optim.lr_scheduler.OneCycleLR(
             optimizer, recipe.learning_rate, total_steps=self.steps, pct_start=0.05

@@ -24,8 +24,12 @@ LEVEL_OF_THEORY = {
 NOT_STATED = "the user's own data, level of theory not stated"
 
 
-def train(database: Path, recipe: Recipe, folder: Path, resume: bool = False) -> Path:
+def train(
+    database: Path, recipe: Recipe, folder: Path, resume: bool = False, devices: int = 1
+) -> Path:
     """Train, score on val, and write `folder`/NAME.safetensors with its card; returns that path.
+
+    `devices` is as in `fit`.
 
     Raises DataError if the folder holds a finished run or an unfinished one without `resume`.
     """
@@ -42,7 +46,7 @@ def train(database: Path, recipe: Recipe, folder: Path, resume: bool = False) ->
     records = read_database(database, recipe.datasets)
     parts = split(records, recipe.fold)
     samples = split_samples(records, recipe)
-    module = fit(samples, recipe, folder, resume)
+    module = fit(samples, recipe, folder, resume, devices=devices)
     card = {
         "package_version": __version__,
         "level_of_theory": level_of_theory(parts.train),

@@ -10,7 +10,8 @@ from matscipy.neighbours import neighbour_list
 
 from ..errors import StructureError
 
-BLOCK_ATOMS = 64  # atoms per neighbour block: small enough for the processor's cache
+BLOCK_SLOTS = 1024  # neighbours per block: with their features they fit a processor's cache
+FAR_AWAY = 1e6  # Å, beyond every cutoff: where the neighbours in unused slots are
 
 
 @dataclass(frozen=True)
@@ -56,24 +57,18 @@ def build_graph(atoms: Atoms, cutoff: float, site_class: np.ndarray) -> CrystalG
 
 
 @dataclass(frozen=True)
-class NeighbourBlock:
-    """Receiving atoms of similar degree, with their edges padded to a common number K.
-
-    atoms  (n,) int64 receiving atoms
-    edges  (n, K) int64 their edges; padding points at the extra edge number E, which is null
-    """
-
-    atoms: torch.Tensor
-    edges: torch.Tensor
-
-
-@dataclass(frozen=True)
 class GraphBatch:
-    """Several crystals side by side: N atoms and E edges in all, B crystals.
+    """Several crystals side by side: N atoms in all, B crystals, S slots for neighbours.
 
-    numbers, site_class, crystal (N,); sender (E,); vector (E, 3); size (B,) atoms per crystal;
-    blocks: neighbour blocks that together hold every atom once; inverse (N,): position of each
-    atom in the concatenated blocks.
+    Atoms are sorted by falling degree and cut into blocks. All atoms of a block have the same
+    number of slots; an atom of lower degree leaves its last ones to neighbours far away, which
+    every radial function turns into nothing.
+
+    numbers, site_class, crystal (N,) int64, crystal is the index of an atom's crystal
+    size    (B,) int64 atoms per crystal
+    sender  (S,) int64 the neighbour b in each slot of atom a, sorted by a
+    vector  (S, 3) float64 r_b - r_a in Å
+    blocks  (atoms n, slots K of each) of every block; the n add up to N, the n K to S
     """
 
     numbers: torch.Tensor
@@ -82,16 +77,12 @@ class GraphBatch:
     size: torch.Tensor
     sender: torch.Tensor
     vector: torch.Tensor
-    blocks: tuple[NeighbourBlock, ...]
-    inverse: torch.Tensor
+    blocks: tuple[tuple[int, int], ...]
 
     def to(self, device: torch.device | str) -> "GraphBatch":
         """The same batch on another device."""
-        moved = {
-            f.name: getattr(self, f.name).to(device) for f in fields(self) if f.name != "blocks"
-        }
-        blocks = tuple(NeighbourBlock(b.atoms.to(device), b.edges.to(device)) for b in self.blocks)
-        return replace(self, blocks=blocks, **moved)
+        tensors = [f.name for f in fields(self) if f.name != "blocks"]
+        return replace(self, **{name: getattr(self, name).to(device) for name in tensors})
 
 
 def collate(graphs: Sequence[CrystalGraph]) -> GraphBatch:
@@ -99,29 +90,35 @@ def collate(graphs: Sequence[CrystalGraph]) -> GraphBatch:
     size = np.array([len(g.numbers) for g in graphs])
     offset = np.cumsum(size) - size
     degree = np.concatenate([g.degree for g in graphs])
-    blocks, inverse = _neighbour_blocks(degree)
-    return GraphBatch(
-        numbers=torch.from_numpy(np.concatenate([g.numbers for g in graphs])),
-        site_class=torch.from_numpy(np.concatenate([g.site_class for g in graphs])),
-        crystal=torch.from_numpy(np.repeat(np.arange(len(graphs)), size)),
-        size=torch.from_numpy(size),
-        sender=torch.from_numpy(np.concatenate([g.sender + o for g, o in zip(graphs, offset)])),
-        vector=torch.from_numpy(np.concatenate([g.vector for g in graphs])),
-        blocks=blocks,
-        inverse=inverse,
-    )
+    first = np.cumsum(degree) - degree  # edge of each atom
+    order = np.argsort(-degree, kind="stable")
+    position = np.empty_like(order)
+    position[order] = np.arange(len(order))
+
+    blocks = _blocks(degree[order])
+    slots = np.repeat([k for _, k in blocks], [n for n, _ in blocks])  # of each atom, in order
+    atom = np.repeat(order, slots)
+    slot = np.arange(len(atom)) - np.repeat(np.cumsum(slots) - slots, slots)
+    used = slot < degree[atom]
+    edge = np.where(used, first[atom] + slot, 0)
+    sender = np.concatenate([g.sender + o for g, o in zip(graphs, offset)])
+    vector = np.concatenate([g.vector for g in graphs])[edge]
+    vector[~used] = FAR_AWAY
+    atoms = {
+        "numbers": np.concatenate([g.numbers for g in graphs])[order],
+        "site_class": np.concatenate([g.site_class for g in graphs])[order],
+        "crystal": np.repeat(np.arange(len(graphs)), size)[order],
+    }
+    arrays = atoms | {"size": size, "sender": position[sender[edge]], "vector": vector}
+    return GraphBatch(**{k: torch.from_numpy(v) for k, v in arrays.items()}, blocks=blocks)
 
 
-def _neighbour_blocks(degree: np.ndarray) -> tuple[tuple[NeighbourBlock, ...], torch.Tensor]:
-    """Sort atoms by degree and cut them into blocks, so that little of the padding is wasted."""
-    start = np.cumsum(degree) - degree
-    order = np.argsort(degree, kind="stable")
-    blocks = []
-    for first in range(0, len(order), BLOCK_ATOMS):
-        atoms = order[first : first + BLOCK_ATOMS]
-        slot = np.arange(degree[atoms].max())
-        edges = np.where(slot < degree[atoms, None], start[atoms, None] + slot, degree.sum())
-        blocks.append(NeighbourBlock(torch.from_numpy(atoms), torch.from_numpy(edges)))
-    inverse = np.empty_like(order)
-    inverse[order] = np.arange(len(order))
-    return tuple(blocks), torch.from_numpy(inverse)
+def _blocks(degree: np.ndarray) -> tuple[tuple[int, int], ...]:
+    """(atoms, slots of each) of the blocks that hold atoms of falling degree."""
+    blocks, first = [], 0
+    while first < len(degree):
+        slots = int(degree[first])
+        atoms = min(max(1, BLOCK_SLOTS // slots), len(degree) - first)
+        blocks.append((atoms, slots))
+        first += atoms
+    return tuple(blocks)

@@ -1,4 +1,4 @@
-r"""The class-aware SO(3) convolution of Tensor Field Networks, done on nodes instead of edges.
+r"""The class-aware SO(3) convolution of Tensor Field Networks, with little work per edge.
 
 The layer (N. Thomas et al., arXiv:1802.08219, with the class k(a) of the receiver added) is
 
@@ -6,25 +6,30 @@ The layer (N. Thomas et al., arXiv:1802.08219, with the class k(a) of the receiv
                       sum_{b in S(a)} F^{k(a) lf li}_c(r_ab) Y_{lf mf}(r_ab) V^{li}_{b c mi}
 
 with learned radial functions expanded in a fixed basis, F^{k lf li}_c(r) = sum_n w^{k lf li}_{n c}
-B_n(r). The weights then leave the sum over neighbours, which becomes
+B_n(r). Clebsch-Gordan symbols C do not depend on the neighbour, so they leave the inner sum, and
+what stays inside is, for each (lf, li), one product of small matrices per atom a,
 
-    M_{a n lf mf, li c mi} = sum_b [B_n(r_ab) Y_{lf mf}(r_ab)] V^{li}_{b c mi}
+    P_{a mf, mi c} = sum_b Y_{lf mf}(r_ab) [F^{k(a) lf li}_c(r_ab) V^{li}_{b c mi}].
 
-This is a plain matrix product per atom (neighbours are the contracted axis), without weights and
-without Clebsch-Gordan symbols. Weights, classes and the coupling to lo are applied once per atom
-afterwards. The bracket depends on the geometry alone and is shared by all layers.
+The coupling to lo, and the mixing of channels, follow once per atom instead of once per edge.
+
+`NeighbourSum` works through the atoms in blocks that stay in the processor's cache, keeps nothing
+per edge and computes the bracket again for the gradient: memory traffic, not arithmetic, is what
+an edge costs. Geometry is data here; there are no gradients with respect to positions.
 
 Features are of natural parity (-1)^l only (0e, 1o, 2e, ...). This is all that a tensor of
 even rank needs at l = 0, 2, 4; products with lf + li + lo odd are left out. Memory layout: a
 feature is a flat (N, sum_l (2l+1) C_l) array, block l holding (2l+1, C_l).
 """
 
+from typing import NamedTuple
+
 import torch
 from e3nn import o3
 from torch import nn
 
 from ..crystal.graph import GraphBatch
-from ..tensors.irreps import clebsch_gordan
+from ..tensors.irreps import coupling
 from .classes import ClassLinear, ClassMode, ClassWeights
 from .radial import bessel_basis
 
@@ -38,27 +43,111 @@ def blocks_by_l(features: torch.Tensor, channels: Channels) -> dict[int, torch.T
     return {l: p.unflatten(1, (2 * l + 1, c)) for (l, c), p in zip(channels.items(), parts)}
 
 
-class EdgeFilter(nn.Module):
-    """[B_n(r) Y_lm(r)] of every edge, gathered into neighbour blocks; no parameters."""
+class EdgeBlock(NamedTuple):
+    """Geometry as the layers read it: n atoms with K slots each for neighbours."""
+
+    atoms: slice
+    site_class: torch.Tensor  # (n,) of the receiving atoms
+    sender: torch.Tensor  # (n K,)
+    radial: torch.Tensor  # (n, K, R) B_n; zero where a slot is not used
+    harmonics: list[torch.Tensor]  # (n, K, 2l+1) Y_lm for l = 0 ... lmax
+
+
+class EdgeBasis(nn.Module):
+    """Radial basis B_n and spherical harmonics Y_lm of every neighbour; no parameters."""
 
     def __init__(self, cutoff: float, radial: int, lmax: int):
         super().__init__()
-        self.cutoff, self.radial, self.lmax = cutoff, radial, lmax
+        self.cutoff, self.radial, self.degrees = cutoff, radial, list(range(lmax + 1))
 
-    def forward(self, graph: GraphBatch, dtype: torch.dtype) -> list[torch.Tensor]:
-        """Per neighbour block (n, K, (lmax+1)^2 * radial), ordered (l m, n); padding is zero."""
-        distance = graph.vector.norm(dim=1)
-        radial = bessel_basis(distance, self.cutoff, self.radial)
+    def forward(self, graph: GraphBatch, dtype: torch.dtype) -> list[EdgeBlock]:
+        if graph.vector.requires_grad:
+            raise NotImplementedError("the network has no gradient with respect to positions")
+        radial = bessel_basis(graph.vector.norm(dim=1), self.cutoff, self.radial).to(dtype)
         harmonics = o3.spherical_harmonics(
-            list(range(self.lmax + 1)), graph.vector, normalize=True, normalization="component"
-        )
-        edge = (harmonics[:, :, None] * radial[:, None, :]).flatten(1).to(dtype)
-        edge = torch.cat([edge, edge.new_zeros(1, edge.shape[1])])
-        return [edge[block.edges] for block in graph.blocks]
+            self.degrees, graph.vector, normalize=True, normalization="component"
+        ).to(dtype)
+        widths = [2 * l + 1 for l in self.degrees]
+        blocks, atom, slot = [], 0, 0
+        for n, k in graph.blocks:
+            atoms, slots = slice(atom, atom + n), slice(slot, slot + n * k)
+            atom, slot = atoms.stop, slots.stop
+            blocks.append(
+                EdgeBlock(
+                    atoms,
+                    graph.site_class[atoms],
+                    graph.sender[slots],
+                    radial[slots].unflatten(0, (n, k)),
+                    harmonics[slots].unflatten(0, (n, k)).split(widths, 2),
+                )
+            )
+        return blocks
+
+
+class NeighbourSum(torch.autograd.Function):
+    """P of the module's docstring for one li and its degrees lf: (N, 2lf+1, (2li+1) C) for each.
+
+    Arguments of `apply`: features (N, (2li+1) C); weights (classes or 1, degrees, R, (2li+1) C),
+    those of F written out for every mi; the blocks of EdgeBasis; the degrees lf.
+    """
+
+    @staticmethod
+    def forward(ctx, features, weights, blocks: list[EdgeBlock], degrees: tuple[int, ...]):
+        ctx.save_for_backward(features, weights)
+        ctx.geometry = blocks, degrees
+        width = features.shape[1]
+        out = [features.new_empty(len(features), 2 * lf + 1, width) for lf in degrees]
+        scratch = features.new_empty(2, _largest(blocks), width)
+        for block in blocks:
+            v, product = _rows(scratch, block)
+            torch.index_select(features, 0, block.sender, out=v.view(-1, width))
+            w = _of_class(weights, block.site_class)
+            for i, lf in enumerate(degrees):
+                torch.bmm(block.radial, w[:, i], out=product).mul_(v)
+                torch.bmm(block.harmonics[lf].mT, product, out=out[i][block.atoms])
+        return tuple(out)
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx, *gradients):
+        features, weights = ctx.saved_tensors
+        blocks, degrees = ctx.geometry
+        width = features.shape[1]
+        to_features, to_weights = torch.zeros_like(features), torch.zeros_like(weights)
+        scratch = features.new_empty(4, _largest(blocks), width)
+        for block in blocks:
+            v, f, to_product, to_v = _rows(scratch, block)
+            torch.index_select(features, 0, block.sender, out=v.view(-1, width))
+            w, k = _of_class(weights, block.site_class), block.site_class % len(weights)
+            to_v.zero_()
+            for i, lf in enumerate(degrees):
+                torch.bmm(block.harmonics[lf], gradients[i][block.atoms], out=to_product)
+                torch.bmm(block.radial, w[:, i], out=f)
+                to_v.addcmul_(to_product, f)
+                per_atom = torch.bmm(block.radial.mT, to_product.mul_(v))
+                to_weights[:, i].index_add_(0, k, per_atom)
+            to_features.index_add_(0, block.sender, to_v.view(-1, width))
+        return to_features, to_weights, None, None
+
+
+def _largest(blocks: list[EdgeBlock]) -> int:
+    return max(len(block.sender) for block in blocks)
+
+
+def _rows(scratch: torch.Tensor, block: EdgeBlock) -> torch.Tensor:
+    """As much of scratch arrays (m, slots, width) as a block needs, (m, n, K, width)."""
+    return scratch[:, : len(block.sender)].unflatten(1, block.radial.shape[:2])
+
+
+def _of_class(weights: torch.Tensor, site_class: torch.Tensor) -> torch.Tensor:
+    """Weights (n, ...) of atoms of the given classes (n,)."""
+    if len(weights) == 1:
+        return weights.expand(len(site_class), *weights.shape[1:])
+    return weights[site_class]
 
 
 class Convolution(nn.Module):
-    """Message function of one layer: pooled moments, class-indexed radial weights, coupling.
+    """Message function of one layer: pooled products, coupling, class-indexed mixing.
 
     Args:
         incoming, outgoing: channels by l of the neighbours' features and of the result; an l of
@@ -82,83 +171,45 @@ class Convolution(nn.Module):
         self.incoming, self.outgoing = incoming, outgoing
         self.radial, self.lmax = radial, lmax
         self.norm = mean_neighbours**-0.5
-        self.degrees: dict[int, list[int]] = {}  # li -> the lf that couple it to some lo
+        self.degrees: dict[int, tuple[int, ...]] = {}  # li -> the lf that couple it to some lo
         self.filters = nn.ModuleDict()
         fan_in = dict.fromkeys(outgoing, 0)
         for li, width in incoming.items():
-            degrees = [lf for lf in range(lmax + 1) if self._targets(lf, li)]
+            degrees = tuple(lf for lf in range(lmax + 1) if self.targets(lf, li))
             self.degrees[li] = degrees
             self.filters[str(li)] = ClassWeights(
                 (len(degrees), radial, width), radial**-0.5, mode, classes
             )
             for lf in degrees:
-                for lo in self._targets(lf, li):
+                for lo in self.targets(lf, li):
                     fan_in[lo] += width
         self.mix = nn.ModuleDict(
             {str(lo): ClassLinear(fan_in[lo], c, mode, classes) for lo, c in outgoing.items()}
         )
 
-    def _coupling(self, lf: int, li: int) -> torch.Tensor:
-        """Clebsch-Gordan matrix (sum_lo (2lo+1), (2lf+1)(2li+1)) onto all lo of this path."""
-        return torch.cat(
-            [
-                clebsch_gordan(lf, li, lo).flatten(0, 1).T * (2 * lo + 1) ** 0.5
-                for lo in self._targets(lf, li)
-            ]
+    def targets(self, lf: int, li: int) -> tuple[int, ...]:
+        """The degrees lo of natural parity that the path (lf, li) leads to."""
+        return tuple(
+            lo for lo in self.outgoing if abs(lf - li) <= lo <= lf + li and (lf + li + lo) % 2 == 0
         )
 
-    def _targets(self, lf: int, li: int) -> list[int]:
-        return [
-            lo for lo in self.outgoing if abs(lf - li) <= lo <= lf + li and (lf + li + lo) % 2 == 0
-        ]
-
     def forward(
-        self, features: torch.Tensor, edges: list[torch.Tensor], graph: GraphBatch
+        self, features: torch.Tensor, edges: list[EdgeBlock], graph: GraphBatch
     ) -> dict[int, torch.Tensor]:
-        """{lo: (N, 2lo+1, C_lo)} from features (N, D) and the blocks of EdgeFilter."""
-        table = {li: self.filters[str(li)].table() * self.norm for li in self.incoming}
-        coupling = {
-            (lf, li): self._coupling(lf, li).to(features)
-            for li, degrees in self.degrees.items()
-            for lf in degrees
-        }
-        neighbours = torch.cat([features[graph.sender], features.new_zeros(1, features.shape[1])])
-        parts = []
-        for block, edge in zip(graph.blocks, edges):
-            senders = blocks_by_l(neighbours[block.edges].flatten(0, 1), self.incoming)
-            parts.append(self._block(edge, senders, table, coupling, graph.site_class[block.atoms]))
-        out = {}
-        for lo in self.outgoing:
-            paths = torch.cat([part[lo] for part in parts])[graph.inverse]
-            out[lo] = self.mix[str(lo)](paths, graph.site_class)
-        return out
-
-    def _block(
-        self,
-        edge: torch.Tensor,
-        senders: dict[int, torch.Tensor],
-        table: dict[int, torch.Tensor],
-        coupling: dict[tuple[int, int], torch.Tensor],
-        site_class: torch.Tensor,
-    ) -> dict[int, torch.Tensor]:
-        """{lo: (n, 2lo+1, paths * channels)} before mixing, for one neighbour block."""
-        atoms, slots, _ = edge.shape
-        by_degree = edge.split([(2 * lf + 1) * self.radial for lf in range(self.lmax + 1)], 2)
+        """{lo: (N, 2lo+1, C_lo)} from features (N, D)."""
         collected: dict[int, list[torch.Tensor]] = {lo: [] for lo in self.outgoing}
-        for li, sender in senders.items():
-            size = 2 * li + 1
-            weights = table[li] if len(table[li]) == 1 else table[li][site_class]
+        for li, own in blocks_by_l(features, self.incoming).items():
             degrees = self.degrees[li]
-            filters = torch.cat([by_degree[lf] for lf in degrees], 2).transpose(1, 2)
-            moments = torch.bmm(filters, sender.reshape(atoms, slots, -1))
-            moments = moments.view(atoms, -1, self.radial, size, sender.shape[-1])
-            # one split, because a slice per degree would zero-fill the whole gradient each time
-            moments = moments.split([2 * lf + 1 for lf in degrees], 1)
-            for i, (lf, moment) in enumerate(zip(degrees, moments)):
-                # moment (n, 2lf+1, radial, 2li+1, C), weights (n or 1, lf, radial, C)
-                weighted = (moment * weights[:, None, i, :, None, :]).sum(2)
-                coupled = torch.matmul(coupling[lf, li], weighted.flatten(1, 2))
-                targets = self._targets(lf, li)
+            weights = self.filters[str(li)].table() * self.norm
+            weights = weights[..., None, :].expand(-1, -1, -1, 2 * li + 1, -1).flatten(3)
+            pooled = NeighbourSum.apply(own.flatten(1), weights, edges, degrees)
+            for lf, product in zip(degrees, pooled):
+                targets = self.targets(lf, li)
+                matrix = coupling(lf, li, targets, product.dtype, product.device)
+                coupled = matrix @ product.view(len(product), -1, own.shape[2])
                 for lo, part in zip(targets, coupled.split([2 * lo + 1 for lo in targets], 1)):
                     collected[lo].append(part)
-        return {lo: torch.cat(parts, 2) for lo, parts in collected.items()}
+        return {
+            lo: self.mix[str(lo)](torch.cat(parts, 2), graph.site_class)
+            for lo, parts in collected.items()
+        }

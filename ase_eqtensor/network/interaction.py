@@ -5,7 +5,7 @@ from torch import nn
 
 from ..crystal.graph import GraphBatch
 from .classes import ClassLinear, ClassMode
-from .convolution import Channels, Convolution, blocks_by_l
+from .convolution import Channels, Convolution, EdgeBlock, blocks_by_l
 
 SILU_GAIN = 1.6790  # makes the second moment of silu(x), x normal, equal one
 SIGMOID_GAIN = 1.8462  # the same for sigmoid
@@ -50,7 +50,7 @@ class Interaction(nn.Module):
         self,
         features: torch.Tensor,
         element: torch.Tensor,
-        edges: list[torch.Tensor],
+        edges: list[EdgeBlock],
         graph: GraphBatch,
     ) -> torch.Tensor:
         """(N, D_in) -> (N, D_out), given the element embedding (N, embedding)."""

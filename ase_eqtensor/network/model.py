@@ -12,7 +12,7 @@ from ..properties import HEADS
 from ..tensors.exponential import exponential, symmetric_matrix
 from ..tensors.irreps import rank2_basis, stiffness_basis
 from .classes import ClassMode
-from .convolution import EdgeFilter
+from .convolution import EdgeBasis
 from .elements import ElementEmbedding
 from .interaction import Interaction
 from .readout import Head, crystal_mean
@@ -75,7 +75,7 @@ class TensorNetwork(nn.Module):
         self.architecture = a = architecture
         hidden, last = channels(a.hidden), channels(a.output)
         self.element = ElementEmbedding(a.embedding)
-        self.edges = EdgeFilter(a.cutoff, a.radial, a.lmax)
+        self.edges = EdgeBasis(a.cutoff, a.radial, a.lmax)
         widths = [{0: a.embedding}] + [hidden] * (a.layers - 1) + [last]
         self.layers = nn.ModuleList(
             Interaction(

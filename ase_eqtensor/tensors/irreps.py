@@ -27,6 +27,17 @@ def clebsch_gordan(l1: int, l2: int, l3: int) -> torch.Tensor:
 
 @cache
 @torch.inference_mode(False)
+def coupling(
+    l1: int, l2: int, targets: tuple[int, ...], dtype: torch.dtype, device: torch.device
+) -> torch.Tensor:
+    """Matrix (sum_l (2l+1), (2 l1+1)(2 l2+1)) that takes products of l1 and l2 to all l in
+    `targets`, normalised like e3nn's "component" normalisation."""
+    rows = [clebsch_gordan(l1, l2, l).flatten(0, 1).T * (2 * l + 1) ** 0.5 for l in targets]
+    return torch.cat(rows).to(device, dtype)
+
+
+@cache
+@torch.inference_mode(False)
 def rank2_basis() -> torch.Tensor:
     """(6, 3, 3) float64: T = sum_i t_i basis[i] for the components t of 0e + 2e."""
     isotropic = torch.eye(3, dtype=torch.float64)[None] / 3**0.5
