@@ -140,12 +140,16 @@ class EqTensorCalculator(Calculator):
         """The results that ASE's own property registry knows (of ours: dielectric_tensor)."""
         return Properties({k: v for k, v in self.results.items() if k in all_outputs})
 
-    def predict(self, structures: Sequence, progress: bool = False) -> list[Prediction]:
+    def predict(
+        self, structures: Sequence, progress: bool = False, workers: int = 1
+    ) -> list[Prediction]:
         """Predict many crystals in batches, without touching any `atoms.calc` or the cache.
 
         Args:
             structures: a list of ASE atoms or pymatgen structures.
             progress: show a progress bar.
+            workers: processes for symmetry and neighbour lists, -1 for one per core. They take
+                seconds to start, which pays for some thousand crystals and more.
 
         Returns:
             One `Prediction` for each input, in order: `entry["elasticity_tensor"]` is the array
@@ -154,7 +158,7 @@ class EqTensorCalculator(Calculator):
         """
         if isinstance(structures, Atoms) or hasattr(structures, "lattice"):
             raise TypeError("predict() takes a list of crystals; for a single one pass [crystal]")
-        predictions = self.predictor.predict(structures, progress)
+        predictions = self.predictor.predict(structures, progress, workers)
         if failed := [i for i, p in enumerate(predictions) if p.error is not None]:
             shown = "; ".join(str(predictions[i].error) for i in failed[:5])
             warn(

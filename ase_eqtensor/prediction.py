@@ -2,27 +2,17 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from warnings import warn
 
 import numpy as np
 import torch
-from ase import Atoms
-from ase.data import chemical_symbols
 from tqdm import tqdm
 
-from .crystal.graph import CrystalGraph, build_graph, collate
-from .crystal.metals import is_likely_metal
-from .crystal.symmetry import DEFAULT_SYMPREC, analyse, primitive
-from .crystal.validation import as_atoms, check_structure, structure_warnings
-from .errors import (
-    ElementError,
-    EqTensorError,
-    EqTensorWarning,
-    MetalWarning,
-    ModelError,
-    UnknownSymmetryWarning,
-    UntrainedElementWarning,
-)
+from .crystal.graph import collate
+from .crystal.symmetry import DEFAULT_SYMPREC
+from .errors import EqTensorError, EqTensorWarning, ModelError
+from .preparation import Preparation, PreparedCrystal
 from .pretrained import Model
 from .properties import PROPERTIES, TENSOR_HEADS
 from .tensors.notation import mandel_rotation, rotate_rank2
@@ -91,16 +81,6 @@ class Prediction(Mapping):
 
 
 @dataclass(frozen=True)
-class _Prepared:
-    """A crystal that passed all checks, ready for the network."""
-
-    graph: CrystalGraph
-    rotations: np.ndarray
-    refused: dict[str, EqTensorError]
-    warnings: tuple[EqTensorWarning, ...]
-
-
-@dataclass(frozen=True)
 class Predictor:
     """Runs a model on crystals.
 
@@ -119,89 +99,51 @@ class Predictor:
     symprec: float = DEFAULT_SYMPREC
     allow_untrained_elements: bool = False
 
+    @cached_property
+    def preparation(self) -> Preparation:
+        """Checks, symmetry and graphs as this model needs them."""
+        return Preparation(
+            self.model.name,
+            {p.trained_on: self.model.trained_elements(p.trained_on) for p in PROPERTIES.values()},
+            self.model.network.architecture.cutoff,
+            self.reduce_cell,
+            self.symprec,
+            self.allow_untrained_elements,
+        )
+
     def predict_one(self, structure) -> Prediction:
         """Prediction for ASE atoms or a pymatgen structure; raises StructureError for bad input."""
-        return self._evaluate([self._prepare(structure)])[0]
+        return self._evaluate([self.preparation(structure)])[0]
 
-    def predict(self, structures: Sequence, progress: bool = False) -> list[Prediction]:
+    def predict(
+        self, structures: Sequence, progress: bool = False, workers: int = 1
+    ) -> list[Prediction]:
         """Predictions aligned with `structures`; for a bad crystal the entry holds its error."""
         structures = list(structures)
         results: list[Prediction | None] = [None] * len(structures)
-        pending: dict[int, _Prepared] = {}
+        pending: dict[int, PreparedCrystal] = {}
         edges = 0
-        for i, structure in enumerate(tqdm(structures, "crystals", disable=not progress)):
-            try:
-                pending[i] = self._prepare(structure)
-            except EqTensorError as error:
-                located = type(error)(f"crystal {i}: {error}")
+        prepared = self.preparation.each(structures, workers)
+        bar = tqdm(prepared, "crystals", len(structures), disable=not progress)
+        for i, crystal in enumerate(bar):
+            if isinstance(crystal, EqTensorError):
+                located = type(crystal)(f"crystal {i}: {crystal}")
                 results[i] = self._prediction({}, dict.fromkeys(PROPERTIES, located), ())
                 continue
-            edges += len(pending[i].graph.sender)
+            pending[i] = crystal
+            edges += len(crystal.graph.sender)
             if edges > BATCH_EDGES:
                 self._flush(pending, results)
                 edges = 0
         self._flush(pending, results)
         return results
 
-    def _flush(self, pending: dict[int, _Prepared], results: list) -> None:
+    def _flush(self, pending: dict[int, PreparedCrystal], results: list) -> None:
         for i, prediction in zip(pending, self._evaluate(list(pending.values()))):
             results[i] = prediction
         pending.clear()
 
-    def _prepare(self, structure) -> _Prepared:
-        atoms = as_atoms(structure)
-        check_structure(atoms)
-        warnings = structure_warnings(atoms)
-        refused, untrained = self._element_coverage(atoms)
-        if is_likely_metal(atoms):
-            warnings.append(
-                MetalWarning(
-                    f"{atoms.get_chemical_formula()} is probably a metal, which has no static "
-                    "dielectric tensor; the model saw insulators only. Do not use its dielectric "
-                    "tensors unless you know of a band gap.",
-                    tuple(
-                        name for name, declared in PROPERTIES.items() if declared.insulators_only
-                    ),
-                )
-            )
-        symmetry = analyse(atoms, self.symprec)
-        if not symmetry.known:
-            warnings.append(
-                UnknownSymmetryWarning(
-                    f"{atoms.get_chemical_formula()}: no symmetry found within {self.symprec} Å; "
-                    "the tensors are those of the bare network on the given cell"
-                )
-            )
-        site_class, cell = symmetry.site_class, atoms
-        if self.reduce_cell:
-            cell = primitive(atoms, symmetry)
-            site_class = site_class[symmetry.primitive_index]
-        graph = build_graph(cell, self.model.network.architecture.cutoff, site_class)
-        return _Prepared(graph, symmetry.rotations, refused, (*warnings, *untrained))
-
-    def _element_coverage(
-        self, atoms: Atoms
-    ) -> tuple[dict[str, EqTensorError], list[EqTensorWarning]]:
-        refused: dict[str, EqTensorError] = {}
-        warnings: list[EqTensorWarning] = []
-        present = set(atoms.numbers.tolist())
-        for name, declared in PROPERTIES.items():
-            if missing := present - self.model.trained_elements(declared.trained_on):
-                symbols = ", ".join(chemical_symbols[z] for z in sorted(missing))
-                text = (
-                    f"{atoms.get_chemical_formula()}: {symbols} does not occur in the training "
-                    f"data of {declared.trained_on} of model {self.model.name!r}"
-                )
-                if self.allow_untrained_elements:
-                    warnings.append(UntrainedElementWarning(text, (name,)))
-                else:
-                    refused[name] = ElementError(
-                        f"{text}, so {name} would be a guess. Pass "
-                        "allow_untrained_elements=True to get it all the same."
-                    )
-        return refused, warnings
-
-    def _evaluate(self, prepared: list[_Prepared]) -> list[Prediction]:
+    def _evaluate(self, prepared: list[PreparedCrystal]) -> list[Prediction]:
         if not prepared:
             return []
         network = self.model.network
@@ -209,9 +151,10 @@ class Predictor:
             log = network.logarithms(collate([p.graph for p in prepared]).to(self.device))
             log = {name: value.cpu() for name, value in log.items()}
             if self.project:
-                for i, crystal in enumerate(prepared):
-                    for name in TENSOR_HEADS:
-                        log[name][i] = group_average(log[name][i], crystal.rotations)
+                for name in TENSOR_HEADS:
+                    values = log[name].numpy()  # shares its memory
+                    for i, crystal in enumerate(prepared):
+                        values[i] = group_average(values[i], crystal.rotations)
             output = {name: value.numpy() for name, value in network.tensors(log).items()}
         results = []
         for i, crystal in enumerate(prepared):
@@ -237,11 +180,11 @@ class Predictor:
         return Prediction(values, refused, tuple(warnings), provenance)
 
 
-def group_average(matrix: torch.Tensor, group: np.ndarray) -> torch.Tensor:
+def group_average(matrix: np.ndarray, group: np.ndarray) -> np.ndarray:
     """Average of a (3, 3) or Mandel (6, 6) matrix over a point group (G, 3, 3).
 
     Taken of the logarithm, it leaves tensors positive definite and stiffness and compliance each
     other's inverse.
     """
     action = group if len(matrix) == 3 else mandel_rotation(group)
-    return torch.from_numpy(rotate_rank2(matrix.numpy(), action).mean(axis=0))
+    return rotate_rank2(matrix, action).mean(axis=0)

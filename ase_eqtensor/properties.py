@@ -10,16 +10,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from e3nn import o3
 
-from .tensors.irreps import RANK2_IRREPS, STIFFNESS_IRREPS
+from .tensors.irreps import RANK2, STIFFNESS, Irreps
 from .tensors.notation import compliance_mandel_to_voigt, mandel_to_voigt
 
-HEADS = {
-    "stiffness": STIFFNESS_IRREPS,
-    "electronic": RANK2_IRREPS,
-    "ionic": RANK2_IRREPS,
-    "formation_energy": o3.Irreps("0e"),
+HEADS: dict[str, Irreps] = {
+    "stiffness": STIFFNESS,
+    "electronic": RANK2,
+    "ionic": RANK2,
+    "formation_energy": {0: 1},
 }
 TENSOR_HEADS = ("stiffness", "electronic", "ionic")  # heads that predict the logarithm of a tensor
 

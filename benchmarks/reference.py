@@ -42,7 +42,7 @@ class EdgeListBasis(nn.Module):
     def __init__(self, fast: EdgeBasis):
         super().__init__()
         self.cutoff, self.radial = fast.cutoff, fast.radial
-        self.harmonics = o3.SphericalHarmonics(fast.degrees, True, "component")
+        self.harmonics = o3.SphericalHarmonics(list(range(fast.lmax + 1)), True, "component")
 
     def forward(self, graph: GraphBatch, dtype: torch.dtype) -> EdgeList:
         distance = graph.vector.norm(dim=1)

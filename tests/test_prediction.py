@@ -81,6 +81,19 @@ def test_batches_split_at_any_size_stay_aligned(calc, monkeypatch):
         assert relative(other["elasticity_tensor"], one["elasticity_tensor"]) < 1e-5
 
 
+def test_workers_change_nothing(calc):
+    crystals = [*CRYSTALS.values(), overlapping(), *CRYSTALS.values()]
+    with pytest.warns(FailedCrystalsWarning):
+        expected = calc.predict(crystals)
+    with pytest.warns(FailedCrystalsWarning):
+        entries = calc.predict(crystals, workers=2)
+    for one, other in zip(expected, entries, strict=True):
+        assert one.flags == other.flags and str(one.error) == str(other.error)
+        assert list(one) == list(other)
+        for name in one:
+            np.testing.assert_array_equal(one[name], other[name])
+
+
 def test_empty_list(calc):
     assert calc.predict([]) == []
 

@@ -1,5 +1,7 @@
 """Notation, irreps, moduli and projection against pymatgen, e3nn and explicit formulas."""
 
+from itertools import product
+
 import numpy as np
 import pytest
 import torch
@@ -9,15 +11,19 @@ from equivariance import MOVES, orthogonal
 from pymatgen.core.elasticity import ComplianceTensor, ElasticTensor, Strain
 
 from ase_eqtensor.crystal.symmetry import analyse
+from ase_eqtensor.network.harmonics import spherical_harmonics
 from ase_eqtensor.prediction import group_average
 from ase_eqtensor.tensors import notation as nt
 from ase_eqtensor.tensors.irreps import (
-    RANK2_IRREPS,
-    STIFFNESS_IRREPS,
+    RANK2,
+    STIFFNESS,
+    dimension,
+    parse_irreps,
     rank2_basis,
     stiffness_basis,
 )
 from ase_eqtensor.tensors.moduli import hill_average, reuss_average, voigt_average
+from ase_eqtensor.tensors.wigner import TABLE, clebsch_gordan
 
 RNG = np.random.default_rng(0)
 # Numbers of independent constants (Nye, Physical Properties of Crystals, 1957).
@@ -136,15 +142,49 @@ def test_irreps_basis_is_orthonormal_and_symmetric(basis):
 @pytest.mark.parametrize("move", MOVES)
 @pytest.mark.parametrize(
     "irreps, basis",
-    [(RANK2_IRREPS, rank2_basis()), (STIFFNESS_IRREPS, stiffness_basis())],
+    [(RANK2, rank2_basis()), (STIFFNESS, stiffness_basis())],
     ids=["rank 2", "stiffness"],
 )
 def test_irreps_turn_with_e3nns_matrices(irreps, basis, move):
     q = MOVES[move]
     action = q if basis.shape[1] == 3 else nt.mandel_rotation(q)
-    d = irreps.D_from_matrix(torch.from_numpy(q)).double().numpy()
+    named = o3.Irreps([(multiplicity, (l, 1)) for l, multiplicity in irreps.items()])
+    assert named.dim == dimension(irreps) == len(basis)
+    d = named.D_from_matrix(torch.from_numpy(q)).double().numpy()
     turned = action @ basis.numpy() @ action.T
     np.testing.assert_allclose(turned, np.einsum("ji,jab->iab", d, basis.numpy()), atol=1e-6)
+
+
+@pytest.mark.parametrize("text", ["64x0e + 32x1o+32x2e", "4e+0e", "2x0e + 3x0e + 1x1o"])
+def test_irreps_are_read_like_e3nn_reads_them(text):
+    expected = {ir.l: mul for mul, ir in o3.Irreps(text).sort().irreps.simplify()}
+    assert parse_irreps(text) == expected
+    assert list(parse_irreps(text)) == sorted(expected)
+
+
+@pytest.mark.parametrize("text", ["8x0o + 4x1o", "8x0e + 4x1e", "4x1o", "", "8x0", "0x0e+1x1o"])
+def test_other_irreps_are_refused(text):
+    with pytest.raises(ValueError, match="natural parity|missing"):
+        parse_irreps(text)
+
+
+def test_table_of_symbols_is_e3nns():
+    count = 0
+    for l1, l2, l3 in product(range(5), repeat=3):
+        if abs(l1 - l2) <= l3 <= l1 + l2 and (l1 + l2 + l3) % 2 == 0:
+            expected = o3.wigner_3j(l1, l2, l3, dtype=torch.float64)
+            torch.testing.assert_close(clebsch_gordan(l1, l2, l3), expected, atol=1e-14, rtol=0)
+            count += 1
+    assert count == len(np.load(TABLE))
+    expected = o3.wigner_3j(1, 5, 6, dtype=torch.float64)  # beyond the table
+    torch.testing.assert_close(clebsch_gordan(1, 5, 6), expected, atol=1e-14, rtol=0)
+
+
+def test_harmonics_are_e3nns():
+    vectors = torch.from_numpy(RNG.normal(size=(50, 3)) * 3)
+    for l, y in enumerate(spherical_harmonics(vectors, 6)):
+        expected = o3.spherical_harmonics(l, vectors, True, "component")
+        torch.testing.assert_close(y, expected, atol=1e-12, rtol=0)
 
 
 def test_irreps_are_spherical_harmonics_exactly():
@@ -215,9 +255,9 @@ def test_projection_leaves_the_independent_constants_of_each_point_group(symbol)
 def test_average_of_the_prediction_is_the_projection(name):
     group = analyse(CRYSTALS[name]).rotations
     voigt = random_stiffness()
-    averaged = group_average(torch.from_numpy(nt.voigt_to_mandel(voigt)), group).numpy()
+    averaged = group_average(nt.voigt_to_mandel(voigt), group)
     expected = nt.project_stiffness(voigt, group)
     np.testing.assert_allclose(nt.mandel_to_voigt(averaged), expected, atol=1e-12)
     rank2 = np.diag([1.0, 2.0, 4.0])
-    averaged = group_average(torch.from_numpy(rank2), group).numpy()
+    averaged = group_average(rank2, group)
     np.testing.assert_allclose(averaged, nt.project_rank2(rank2, group), atol=1e-13)

@@ -8,12 +8,7 @@ energies (n,) in eV/atom.
 import numpy as np
 import torch
 
-from ase_eqtensor.tensors.irreps import (
-    RANK2_IRREPS,
-    STIFFNESS_IRREPS,
-    rank2_basis,
-    stiffness_basis,
-)
+from ase_eqtensor.tensors.irreps import RANK2, STIFFNESS, rank2_basis, stiffness_basis
 from ase_eqtensor.tensors.moduli import hill_average
 from ase_eqtensor.tensors.notation import GPA, mandel_to_voigt
 
@@ -30,8 +25,9 @@ def irreps_by_l(tensors: np.ndarray) -> dict[int, np.ndarray]:
     rank2 = tensors.shape[-1] == 3
     basis = (rank2_basis() if rank2 else stiffness_basis()).numpy()
     components = np.einsum("nab,iab->ni", tensors, basis)
-    irreps = RANK2_IRREPS if rank2 else STIFFNESS_IRREPS
-    return {ir.l: components[:, part] for (_, ir), part in zip(irreps, irreps.slices())}
+    irreps = RANK2 if rank2 else STIFFNESS
+    ends = np.cumsum([multiplicity * (2 * l + 1) for l, multiplicity in irreps.items()])
+    return dict(zip(irreps, np.split(components, ends[:-1], axis=1)))
 
 
 def isotropic_oracle(target: np.ndarray) -> np.ndarray:

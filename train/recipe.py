@@ -9,7 +9,8 @@ from typing import get_origin
 
 from ase_eqtensor.errors import RecipeError
 from ase_eqtensor.network.classes import CLASS_MODES
-from ase_eqtensor.network.model import Architecture, channels
+from ase_eqtensor.network.model import Architecture
+from ase_eqtensor.tensors.irreps import parse_irreps
 from ase_eqtensor.train.folds import N_FOLDS
 
 
@@ -136,8 +137,8 @@ def _check_values(recipe: Recipe, origin: str) -> None:
         raise RecipeError(f"{origin}: datasets is empty; choose from {', '.join(LOSSES)}")
     _check_numbers(recipe, origin)
     try:
-        channels(network.hidden)
-        if missing := {0, 2, 4} - channels(network.output).keys():
+        parse_irreps(network.hidden)
+        if missing := {0, 2, 4} - parse_irreps(network.output).keys():
             raise ValueError(f"output = {network.output!r} lacks l = {min(missing)}")
     except ValueError as error:
         raise RecipeError(f"{origin} [network]: {error}") from error

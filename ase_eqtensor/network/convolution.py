@@ -25,18 +25,17 @@ feature is a flat (N, sum_l (2l+1) C_l) array, block l holding (2l+1, C_l).
 from typing import NamedTuple
 
 import torch
-from e3nn import o3
 from torch import nn
 
 from ..crystal.graph import GraphBatch
-from ..tensors.irreps import coupling
+from ..tensors.irreps import Irreps
+from ..tensors.wigner import coupling
 from .classes import ClassLinear, ClassMode, ClassWeights
+from .harmonics import spherical_harmonics
 from .radial import bessel_basis
 
-Channels = dict[int, int]  # degree l -> number of channels C_l
 
-
-def blocks_by_l(features: torch.Tensor, channels: Channels) -> dict[int, torch.Tensor]:
+def blocks_by_l(features: torch.Tensor, channels: Irreps) -> dict[int, torch.Tensor]:
     """Views {l: (N, 2l+1, C_l)} of flat features (N, D)."""
     widths = [(2 * l + 1) * c for l, c in channels.items()]
     parts = features.split(widths, dim=1)
@@ -58,16 +57,13 @@ class EdgeBasis(nn.Module):
 
     def __init__(self, cutoff: float, radial: int, lmax: int):
         super().__init__()
-        self.cutoff, self.radial, self.degrees = cutoff, radial, list(range(lmax + 1))
+        self.cutoff, self.radial, self.lmax = cutoff, radial, lmax
 
     def forward(self, graph: GraphBatch, dtype: torch.dtype) -> list[EdgeBlock]:
         if graph.vector.requires_grad:
             raise NotImplementedError("the network has no gradient with respect to positions")
         radial = bessel_basis(graph.vector.norm(dim=1), self.cutoff, self.radial).to(dtype)
-        harmonics = o3.spherical_harmonics(
-            self.degrees, graph.vector, normalize=True, normalization="component"
-        ).to(dtype)
-        widths = [2 * l + 1 for l in self.degrees]
+        harmonics = [y.to(dtype) for y in spherical_harmonics(graph.vector, self.lmax)]
         blocks, atom, slot = [], 0, 0
         for n, k in graph.blocks:
             atoms, slots = slice(atom, atom + n), slice(slot, slot + n * k)
@@ -78,7 +74,7 @@ class EdgeBasis(nn.Module):
                     graph.site_class[atoms],
                     graph.sender[slots],
                     radial[slots].unflatten(0, (n, k)),
-                    harmonics[slots].unflatten(0, (n, k)).split(widths, 2),
+                    [y[slots].unflatten(0, (n, k)) for y in harmonics],
                 )
             )
         return blocks
@@ -159,8 +155,8 @@ class Convolution(nn.Module):
 
     def __init__(
         self,
-        incoming: Channels,
-        outgoing: Channels,
+        incoming: Irreps,
+        outgoing: Irreps,
         radial: int,
         lmax: int,
         mean_neighbours: float,

@@ -4,8 +4,9 @@ import torch
 from torch import nn
 
 from ..crystal.graph import GraphBatch
+from ..tensors.irreps import Irreps
 from .classes import ClassLinear, ClassMode
-from .convolution import Channels, Convolution, EdgeBlock, blocks_by_l
+from .convolution import Convolution, EdgeBlock, blocks_by_l
 
 SILU_GAIN = 1.6790  # makes the second moment of silu(x), x normal, equal one
 SIGMOID_GAIN = 1.8462  # the same for sigmoid
@@ -25,8 +26,8 @@ class Interaction(nn.Module):
 
     def __init__(
         self,
-        incoming: Channels,
-        outgoing: Channels,
+        incoming: Irreps,
+        outgoing: Irreps,
         embedding: int,
         mode: ClassMode,
         classes: int,

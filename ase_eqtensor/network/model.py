@@ -3,14 +3,13 @@
 from dataclasses import asdict, dataclass, field
 
 import torch
-from e3nn import o3
 from torch import nn
 
 from ..crystal.graph import GraphBatch
 from ..crystal.symmetry import SITE_CLASSES
 from ..properties import HEADS
 from ..tensors.exponential import exponential, symmetric_matrix
-from ..tensors.irreps import rank2_basis, stiffness_basis
+from ..tensors.irreps import dimension, parse_irreps, rank2_basis, stiffness_basis
 from .classes import ClassMode
 from .convolution import EdgeBasis
 from .elements import ElementEmbedding
@@ -22,7 +21,7 @@ from .readout import Head, crystal_mean
 class Architecture:
     """What defines the network besides its weights; stored in the model card.
 
-    hidden: e3nn irreps of the node features, natural parity, e.g. "64x0e + 32x1o + 32x2e".
+    hidden: irreps of the node features in e3nn's notation, natural parity.
     output: those after the last interaction, which the heads read; only l = 0, 2, 4 matter there.
     layers: number of interactions.
     lmax: degree of the edge harmonics; 4 or more, or cubic crystals come out isotropic.
@@ -51,14 +50,6 @@ class Architecture:
         return asdict(self)
 
 
-def channels(irreps: str) -> dict[int, int]:
-    """{l: multiplicity} of irreps of natural parity; ValueError for any other."""
-    parsed = o3.Irreps(irreps).sort().irreps.simplify()
-    if any(ir.p != (-1) ** ir.l for _, ir in parsed) or parsed[0].ir.l != 0:
-        raise ValueError(f"{irreps!r}: irreps must be of natural parity and contain 0e")
-    return {ir.l: mul for mul, ir in parsed}
-
-
 class TensorNetwork(nn.Module):
     """Equivariant network that predicts all targets of a batch of crystals in one pass.
 
@@ -73,7 +64,7 @@ class TensorNetwork(nn.Module):
     def __init__(self, architecture: Architecture):
         super().__init__()
         self.architecture = a = architecture
-        hidden, last = channels(a.hidden), channels(a.output)
+        hidden, last = parse_irreps(a.hidden), parse_irreps(a.output)
         self.element = ElementEmbedding(a.embedding)
         self.edges = EdgeBasis(a.cutoff, a.radial, a.lmax)
         widths = [{0: a.embedding}] + [hidden] * (a.layers - 1) + [last]
@@ -108,7 +99,7 @@ class TensorNetwork(nn.Module):
         pooled = crystal_mean(features, graph)
         out = {}
         for name, head in self.heads.items():
-            reference = torch.zeros(HEADS[name].dim, dtype=torch.float64)
+            reference = torch.zeros(dimension(HEADS[name]), dtype=torch.float64)
             known = self.architecture.reference.get(name, [])
             reference[: len(known)] = torch.tensor(known, dtype=torch.float64)
             reference = reference.to(pooled.device)

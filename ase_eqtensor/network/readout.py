@@ -1,11 +1,11 @@
 """From node features to the irreps of crystal tensors: mean over atoms, then one head a target."""
 
 import torch
-from e3nn import o3
 from torch import nn
 
 from ..crystal.graph import GraphBatch
-from .convolution import Channels, blocks_by_l
+from ..tensors.irreps import Irreps
+from .convolution import blocks_by_l
 
 
 def crystal_mean(features: torch.Tensor, graph: GraphBatch) -> torch.Tensor:
@@ -21,23 +21,21 @@ class Head(nn.Module):
     each channel with l > 0 contributes to the outputs of its degree.
     """
 
-    def __init__(self, channels: Channels, irreps: o3.Irreps, hidden: int):
+    def __init__(self, channels: Irreps, irreps: Irreps, hidden: int):
         super().__init__()
         self.channels, self.irreps = channels, irreps
-        counts = {ir.l: mul for mul, ir in irreps}
-        self.counts = counts
-        gates = sum(channels[l] for l in counts if l > 0)
+        gates = sum(channels[l] for l in irreps if l > 0)
         self.scalars = nn.Sequential(
-            nn.Linear(channels[0], hidden), nn.SiLU(), nn.Linear(hidden, counts.get(0, 0) + gates)
+            nn.Linear(channels[0], hidden), nn.SiLU(), nn.Linear(hidden, irreps[0] + gates)
         )
         self.mix = nn.ParameterDict(
-            {str(l): torch.randn(channels[l], mul) for l, mul in counts.items() if l > 0}
+            {str(l): torch.randn(channels[l], mul) for l, mul in irreps.items() if l > 0}
         )
 
     def forward(self, pooled: torch.Tensor) -> torch.Tensor:
-        """(B, irreps.dim), components ordered as e3nn orders `irreps`."""
+        """(B, sum of 2l+1), components ordered by l, copy of the irrep, m."""
         blocks = blocks_by_l(pooled, self.channels)
-        scalars, gates = self.scalars(blocks[0][:, 0]).tensor_split([self.counts.get(0, 0)], dim=1)
+        scalars, gates = self.scalars(blocks[0][:, 0]).tensor_split([self.irreps[0]], dim=1)
         out = [scalars]
         for l, mix in self.mix.items():
             width = self.channels[int(l)]

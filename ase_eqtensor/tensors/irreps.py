@@ -4,36 +4,43 @@ A symmetric (3, 3) tensor is 0e + 2e, an elastic tensor 2x0e + 2x2e + 1x4e (e.g.
 J. Phys. Condens. Matter 25, 085404 (2013)). Component order inside an irrep is e3nn's. The bases
 are orthonormal, so that Frobenius norms equal norms of the components.
 
-The tables are cached, and never as inference tensors: a prediction may come before a training.
+All irreps of this package are of natural parity, (-1)^l, so the degree l names them.
 """
 
+import re
 from functools import cache
 
 import torch
-from e3nn import o3
 
 from .notation import MANDEL_MATRICES
+from .wigner import clebsch_gordan
 
-RANK2_IRREPS = o3.Irreps("0e + 2e")
-STIFFNESS_IRREPS = o3.Irreps("2x0e + 2x2e + 1x4e")
+Irreps = dict[int, int]  # degree l -> multiplicity, ascending
 
-
-@cache
-@torch.inference_mode(False)
-def clebsch_gordan(l1: int, l2: int, l3: int) -> torch.Tensor:
-    """e3nn's real Wigner 3j symbol (2 l1 + 1, 2 l2 + 1, 2 l3 + 1), float64, on the processor."""
-    return o3.wigner_3j(l1, l2, l3, dtype=torch.float64, device="cpu")
+RANK2: Irreps = {0: 1, 2: 1}
+STIFFNESS: Irreps = {0: 2, 2: 2, 4: 1}
 
 
-@cache
-@torch.inference_mode(False)
-def coupling(
-    l1: int, l2: int, targets: tuple[int, ...], dtype: torch.dtype, device: torch.device
-) -> torch.Tensor:
-    """Matrix (sum_l (2l+1), (2 l1+1)(2 l2+1)) that takes products of l1 and l2 to all l in
-    `targets`, normalised like e3nn's "component" normalisation."""
-    rows = [clebsch_gordan(l1, l2, l).flatten(0, 1).T * (2 * l + 1) ** 0.5 for l in targets]
-    return torch.cat(rows).to(device, dtype)
+def dimension(irreps: Irreps) -> int:
+    """Number of components."""
+    return sum(multiplicity * (2 * l + 1) for l, multiplicity in irreps.items())
+
+
+def parse_irreps(text: str) -> Irreps:
+    """Irreps from e3nn's notation, e.g. "64x0e + 32x1o"; multiplicities of the same l add up.
+
+    Raises ValueError for anything else, for a parity that is not natural, and without 0e.
+    """
+    irreps: Irreps = {}
+    for term in text.split("+"):
+        match = re.fullmatch(r"(?:(\d+)x)?(\d+)([eo])", term.strip())
+        if match is None or "eo"[int(match[2]) % 2] != match[3]:
+            raise ValueError(f"{text!r}: irreps must be like '64x0e + 32x1o', of natural parity")
+        l = int(match[2])
+        irreps[l] = irreps.get(l, 0) + int(match[1] or 1)
+    if not irreps.get(0) or 0 in irreps.values():
+        raise ValueError(f"{text!r}: 0e is missing, or an irrep has multiplicity 0")
+    return dict(sorted(irreps.items()))
 
 
 @cache

@@ -22,6 +22,7 @@ _MANDEL = np.outer(_SCALE, _SCALE)
 MANDEL_MATRICES = np.zeros((6, 3, 3))
 for _i, (_a, _b) in enumerate(VOIGT_PAIRS):
     MANDEL_MATRICES[_i, _a, _b] = MANDEL_MATRICES[_i, _b, _a] = 1.0 / _SCALE[_i]
+_MANDEL_ROWS = MANDEL_MATRICES.reshape(6, 9)
 
 
 def voigt_to_cartesian(stiffness: np.ndarray) -> np.ndarray:
@@ -63,14 +64,9 @@ def mandel_rotation(rotation: np.ndarray) -> np.ndarray:
 
     Q_IJ = M_I : (R M_J R^T), with the orthonormal matrices M of the Mandel basis.
     """
-    return np.einsum(
-        "Iij,...ia,Jab,...jb->...IJ",
-        MANDEL_MATRICES,
-        rotation,
-        MANDEL_MATRICES,
-        rotation,
-        optimize=True,
-    )
+    rotation = np.asarray(rotation)
+    pairs = rotation[..., :, None, :, None] * rotation[..., None, :, None, :]
+    return _MANDEL_ROWS @ pairs.reshape(*rotation.shape[:-2], 9, 9) @ _MANDEL_ROWS.T
 
 
 def rotate_rank2(tensor: np.ndarray, rotation: np.ndarray) -> np.ndarray:

@@ -1,0 +1,56 @@
+"""Wigner 3j symbols of real spherical harmonics, as e3nn defines them.
+
+e3nn is the authority on signs and order (M. Geiger and T. Smidt, arXiv:2207.09453). Importing its
+o3 module takes as long as all of a first prediction, so the symbols of natural parity up to l = 4
+are kept in a file, which `write_table` makes, and e3nn is asked for others only.
+
+The tables are cached, and never as inference tensors: a prediction may come before a training.
+"""
+
+from functools import cache
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+import torch
+
+TABLE = Path(__file__).with_suffix(".npz")
+LMAX = 4
+
+
+@cache
+@torch.inference_mode(False)
+def clebsch_gordan(l1: int, l2: int, l3: int) -> torch.Tensor:
+    """e3nn's real Wigner 3j symbol (2 l1 + 1, 2 l2 + 1, 2 l3 + 1), float64, on the processor."""
+    known = _table().get(f"{l1},{l2},{l3}")
+    return _from_e3nn(l1, l2, l3) if known is None else torch.from_numpy(known)
+
+
+@cache
+@torch.inference_mode(False)
+def coupling(
+    l1: int, l2: int, targets: tuple[int, ...], dtype: torch.dtype, device: torch.device
+) -> torch.Tensor:
+    """Matrix (sum_l (2l+1), (2 l1 + 1)(2 l2 + 1)) that takes products of l1 and l2 to all l in
+    `targets`, in e3nn's "component" normalisation."""
+    rows = [clebsch_gordan(l1, l2, l).flatten(0, 1).T * (2 * l + 1) ** 0.5 for l in targets]
+    return torch.cat(rows).to(device, dtype)
+
+
+@cache
+def _table() -> dict[str, np.ndarray]:
+    with np.load(TABLE) as file:
+        return dict(file)
+
+
+def _from_e3nn(l1: int, l2: int, l3: int) -> torch.Tensor:
+    from e3nn import o3
+
+    return o3.wigner_3j(l1, l2, l3, dtype=torch.float64, device="cpu")
+
+
+def write_table() -> None:
+    """Write the symbols with l1 + l2 + l3 even and all l up to `LMAX`."""
+    degrees = product(range(LMAX + 1), repeat=3)
+    kept = [d for d in degrees if abs(d[0] - d[1]) <= d[2] <= d[0] + d[1] and sum(d) % 2 == 0]
+    np.savez_compressed(TABLE, **{"{},{},{}".format(*d): _from_e3nn(*d).numpy() for d in kept})
