@@ -151,10 +151,9 @@ class Predictor:
             log = network.logarithms(collate([p.graph for p in prepared]).to(self.device))
             log = {name: value.cpu() for name, value in log.items()}
             if self.project:
+                groups = [crystal.rotations for crystal in prepared]
                 for name in TENSOR_HEADS:
-                    values = log[name].numpy()  # shares its memory
-                    for i, crystal in enumerate(prepared):
-                        values[i] = group_average(values[i], crystal.rotations)
+                    log[name] = torch.from_numpy(group_averages(log[name].numpy(), groups))
             output = {name: value.numpy() for name, value in network.tensors(log).items()}
         results = []
         for i, crystal in enumerate(prepared):
@@ -180,11 +179,15 @@ class Predictor:
         return Prediction(values, refused, tuple(warnings), provenance)
 
 
-def group_average(matrix: np.ndarray, group: np.ndarray) -> np.ndarray:
-    """Average of a (3, 3) or Mandel (6, 6) matrix over a point group (G, 3, 3).
+def group_averages(matrices: np.ndarray, groups: Sequence[np.ndarray]) -> np.ndarray:
+    """Averages of (B, 3, 3) or Mandel (B, 6, 6) matrices over their point groups (G, 3, 3).
 
-    Taken of the logarithm, it leaves tensors positive definite and stiffness and compliance each
+    Taken of the logarithms, they leave tensors positive definite and stiffness and compliance each
     other's inverse.
     """
-    action = group if len(matrix) == 3 else mandel_rotation(group)
-    return rotate_rank2(matrix, action).mean(axis=0)
+    order = np.array([len(group) for group in groups])
+    action = np.concatenate(groups)
+    if matrices.shape[-1] == 6:
+        action = mandel_rotation(action)
+    turned = rotate_rank2(np.repeat(matrices, order, axis=0), action)
+    return np.add.reduceat(turned, np.cumsum(order) - order) / order[:, None, None]

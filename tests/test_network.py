@@ -26,7 +26,7 @@ from ase_eqtensor.crystal.graph import CrystalGraph, build_graph, collate
 from ase_eqtensor.network.convolution import EdgeBasis
 from ase_eqtensor.network.model import Architecture, TensorNetwork
 from ase_eqtensor.network.radial import bessel_basis
-from ase_eqtensor.prediction import group_average
+from ase_eqtensor.prediction import group_averages
 from ase_eqtensor.tensors.irreps import rank2_basis, stiffness_basis
 from ase_eqtensor.tensors.notation import mandel_to_voigt
 from ase_eqtensor.tensors.wigner import clebsch_gordan
@@ -93,7 +93,7 @@ def test_tensors_have_the_symmetry_of_each_point_group(network64, symbol):
     with torch.no_grad():
         log = network64.logarithms(collate([graph]))
         projected = {
-            k: torch.from_numpy(group_average(v[0].numpy(), group))[None] if v.ndim == 3 else v
+            k: torch.from_numpy(group_averages(v.numpy(), [group])) if v.ndim == 3 else v
             for k, v in log.items()
         }
         plain, exact = network64.tensors(log), network64.tensors(projected)

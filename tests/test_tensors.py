@@ -12,7 +12,7 @@ from pymatgen.core.elasticity import ComplianceTensor, ElasticTensor, Strain
 
 from ase_eqtensor.crystal.symmetry import analyse
 from ase_eqtensor.network.harmonics import spherical_harmonics
-from ase_eqtensor.prediction import group_average
+from ase_eqtensor.prediction import group_averages
 from ase_eqtensor.tensors import notation as nt
 from ase_eqtensor.tensors.irreps import (
     RANK2,
@@ -255,9 +255,9 @@ def test_projection_leaves_the_independent_constants_of_each_point_group(symbol)
 def test_average_of_the_prediction_is_the_projection(name):
     group = analyse(CRYSTALS[name]).rotations
     voigt = random_stiffness()
-    averaged = group_average(nt.voigt_to_mandel(voigt), group)
+    averaged = group_averages(nt.voigt_to_mandel(voigt)[None], [group])[0]
     expected = nt.project_stiffness(voigt, group)
     np.testing.assert_allclose(nt.mandel_to_voigt(averaged), expected, atol=1e-12)
     rank2 = np.diag([1.0, 2.0, 4.0])
-    averaged = group_average(rank2, group)
+    averaged = group_averages(rank2[None], [group])[0]
     np.testing.assert_allclose(averaged, nt.project_rank2(rank2, group), atol=1e-13)

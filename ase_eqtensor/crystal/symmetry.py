@@ -112,43 +112,46 @@ def analyse(atoms: Atoms, symprec: float = DEFAULT_SYMPREC) -> CrystalSymmetry:
     class "unknown" and the primitive cell the given one; nothing is raised.
     """
     cell = np.array(atoms.cell)
-    positions = atoms.get_scaled_positions(wrap=False)
+    inverse = np.linalg.inv(cell)
+    positions = atoms.positions @ inverse
     dataset = _search((cell, positions, atoms.numbers), symprec)
     if dataset is None:
         return _unknown(cell, len(atoms))
 
-    _, index, copy_of = np.unique(
-        dataset.mapping_to_primitive, return_index=True, return_inverse=True
-    )
+    copy_of = dataset.mapping_to_primitive
+    index = np.empty(copy_of.max() + 1, dtype=np.int64)  # the first copy of each primitive atom
+    index[copy_of[::-1]] = np.arange(len(atoms))[::-1]
     # Integers that build the given cell from the primitive one. Inverting them gives primitive
     # vectors free of the noise of the search; a cell that is primitive is kept as it is.
-    if len(index) == len(atoms):
-        multiple = np.eye(3)
-    else:
+    primitive_cell, multiple, fraction = cell, np.eye(3), np.eye(3)
+    if len(index) < len(atoms):
         multiple = np.rint(cell @ np.linalg.inv(dataset.primitive_lattice))
-    primitive_cell = np.linalg.solve(multiple, cell)
+        fraction = np.linalg.inv(multiple)
+        primitive_cell, inverse = fraction @ cell, inverse @ multiple
 
     types = _tabulated_operations(dataset.hall_number)[2]
-    rotations, translations = _operations_in(multiple, dataset)
+    rotations, translations = _operations_in(multiple, fraction, dataset)
     sites = positions[index] @ multiple
-    images = np.einsum("gij,pj->gpi", rotations, sites) + translations[:, None]
-    shift = images - sites
+    shift = sites @ rotations.transpose(0, 2, 1) + (translations[:, None] - sites)  # (G, P, 3)
     shift -= np.rint(shift)
-    fixes = np.linalg.norm(shift @ primitive_cell, axis=-1) < SAME_SITE
+    fixes = ((shift @ primitive_cell) ** 2).sum(axis=-1) < SAME_SITE**2
     return CrystalSymmetry(
-        rotations=_cartesian(rotations, primitive_cell),
+        rotations=_cartesian(rotations, primitive_cell, inverse),
         site_class=_class_index(fixes.T @ types)[copy_of],
         orbit=dataset.crystallographic_orbits.astype(np.int64),
         point_group=dataset.pointgroup.strip(),
         space_group=int(dataset.number),
-        primitive_index=np.sort(index).astype(np.int64),
+        primitive_index=np.sort(index),
         primitive_cell=primitive_cell,
     )
 
 
 def primitive(atoms: Atoms, symmetry: CrystalSymmetry) -> Atoms:
-    """Bare primitive crystal (species, positions, cell) in the Cartesian frame of `atoms`."""
+    """Primitive crystal (species, positions, cell) in the Cartesian frame of `atoms`; the atoms
+    themselves if they are primitive."""
     index = symmetry.primitive_index
+    if len(index) == len(atoms):
+        return atoms
     return Atoms(
         atoms.numbers[index], atoms.positions[index], cell=symmetry.primitive_cell, pbc=True
     )
@@ -193,29 +196,36 @@ def _tabulated_operations(hall_number: int) -> tuple[np.ndarray, np.ndarray, np.
     )
 
 
-def _operations_in(multiple: np.ndarray, dataset) -> tuple[np.ndarray, np.ndarray]:
-    """Operations x -> W x + w in the primitive basis; W (G, 3, 3) of integers, w (G, 3)."""
+def _operations_in(
+    multiple: np.ndarray, fraction: np.ndarray, dataset
+) -> tuple[np.ndarray, np.ndarray]:
+    """Operations x -> W x + w in the primitive basis; W (G, 3, 3) of integers, w (G, 3).
+
+    `multiple` (3, 3) builds the given cell from the primitive one, `fraction` is its inverse.
+    """
     rotations, translations, _ = _tabulated_operations(dataset.hall_number)
     # x_primitive = to_primitive @ (x_standard - origin)
     to_primitive = multiple.T @ np.linalg.inv(dataset.transformation_matrix)
+    to_standard = dataset.transformation_matrix @ fraction.T
     origin = dataset.origin_shift
     translations = (rotations @ origin + translations - origin) @ to_primitive.T
-    return np.rint(to_primitive @ rotations @ np.linalg.inv(to_primitive)), translations
+    return np.rint(to_primitive @ rotations @ to_standard), translations
 
 
-def _cartesian(rotations: np.ndarray, cell: np.ndarray) -> np.ndarray:
+def _cartesian(rotations: np.ndarray, cell: np.ndarray, inverse: np.ndarray) -> np.ndarray:
     """Orthogonal matrices (G, 3, 3) of the integer `rotations` of the lattice `cell` (rows).
 
     The metric averaged over the group belongs to the nearest cell with the exact symmetry; the
     stretch between the two has no rotation in it, so the Cartesian frame is kept.
     """
-    basis = cell.T
-    metric = (rotations.transpose(0, 2, 1) @ (basis.T @ basis) @ rotations).mean(axis=0)
-    inverse = np.linalg.inv(basis)
+    basis, inverse = cell.T, inverse.T
+    metrics = rotations.transpose(0, 2, 1) @ (basis.T @ basis) @ rotations
+    metric = metrics.sum(axis=0) / len(rotations)
     square, axes = np.linalg.eigh(inverse.T @ metric @ inverse)
-    stretch = (axes * np.sqrt(square)) @ axes.T
-    basis = stretch @ basis
-    matrices = basis @ rotations @ np.linalg.inv(basis)
+    stretch = np.sqrt(square)
+    basis = (axes * stretch) @ axes.T @ basis
+    inverse = inverse @ (axes / stretch) @ axes.T
+    matrices = basis @ rotations @ inverse
     # One Newton step towards the polar factor removes the rounding of skewed cells.
     return matrices @ (3 * np.eye(3) - matrices.transpose(0, 2, 1) @ matrices) / 2
 

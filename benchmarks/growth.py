@@ -1,0 +1,101 @@
+"""How cost grows with the number of atoms; run as a script, it prints the memory of one size."""
+
+import json
+import math
+import re
+import subprocess
+import sys
+import warnings
+from pathlib import Path
+
+from ase import Atoms
+from ase.build import bulk
+from timing import Row, alternating, seconds, stages
+
+import ase_eqtensor.crystal.symmetry as symmetry
+from ase_eqtensor import EqTensorCalculator
+
+REPEATS = (1, 2, 3, 4, 5, 6, 7, 8)  # of the cubic cell: 8 ... 4096 atoms
+FROM = 200  # atoms, where the exponent is taken from
+RATTLE = 0.05  # Å
+
+
+def growth_rows(calculator: EqTensorCalculator) -> list[Row]:
+    """Rattled cells without symmetry, then a perfect supercell against its primitive cell."""
+    section, rows, times = "growth, no symmetry, without the spglib call", [], {}
+    for n in REPEATS:
+        atoms = rattled(n)
+        spent = sorted(_without_search(calculator, atoms) for _ in range(3))[1]
+        times[len(atoms)] = spent
+        rows.append(Row(section, f"{len(atoms)} atoms", 1e3 * spent, "ms"))
+    large = {n: t for n, t in times.items() if n >= FROM}
+    first, last = min(large), max(large)
+    exponent = math.log(times[last] / times[first]) / math.log(last / first)
+    rows.append(Row(section, f"exponent, {first} to {last} atoms", exponent))
+    memory = subprocess.run(
+        [sys.executable, __file__, str(REPEATS[-1]), calculator.model.name],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    peak, before = json.loads(memory.stdout)
+    rows.append(Row(section, f"peak memory of the process, {last} atoms", peak, "MB"))
+    rows.append(Row(section, "of which before the prediction", before, "MB"))
+    return rows + _supercell_rows(calculator)
+
+
+def _supercell_rows(calculator: EqTensorCalculator) -> list[Row]:
+    primitive, supercell = bulk("MgO", "rocksalt", a=4.21), perfect(4)
+    one, many = alternating(
+        15,
+        lambda: calculator.predictor.predict_one(primitive),
+        lambda: calculator.predictor.predict_one(supercell),
+    )
+    searches = [
+        sorted(_search(calculator, a) for _ in range(15))[7] for a in (primitive, supercell)
+    ]
+    section = f"perfect supercell of {len(supercell)} atoms"
+    return [
+        Row(section, "primitive cell, everything", 1e3 * one, "ms"),
+        Row(section, "of which the spglib call", 1e3 * searches[0], "ms"),
+        Row(section, "supercell, everything", 1e3 * many, "ms"),
+        Row(section, "of which the spglib call", 1e3 * searches[1], "ms"),
+        Row(section, "ratio without spglib calls", (many - searches[1]) / (one - searches[0])),
+    ]
+
+
+def perfect(n: int) -> Atoms:
+    return bulk("MgO", "rocksalt", a=4.21, cubic=True).repeat(n)
+
+
+def rattled(n: int) -> Atoms:
+    atoms = perfect(n)
+    atoms.rattle(RATTLE, seed=n)
+    return atoms
+
+
+def _search(calculator: EqTensorCalculator, atoms: Atoms) -> float:
+    with stages((symmetry, "_search")) as record:
+        calculator.predictor.predict_one(atoms)
+    return sum(record["_search"])
+
+
+def _without_search(calculator: EqTensorCalculator, atoms: Atoms) -> float:
+    with stages((symmetry, "_search")) as record:
+        total = seconds(lambda: calculator.predictor.predict_one(atoms))
+    return total - sum(record["_search"])
+
+
+def _peak_megabytes() -> float:
+    """High-water mark of this process alone (Linux); getrusage would inherit the parent's."""
+    status = Path("/proc/self/status").read_text()
+    return int(re.search(r"VmHWM:\s+(\d+) kB", status)[1]) / 1024
+
+
+if __name__ == "__main__":
+    warnings.simplefilter("ignore")
+    one = EqTensorCalculator(sys.argv[2])
+    one.predictor.predict_one(perfect(1))
+    start = _peak_megabytes()
+    one.predictor.predict_one(rattled(int(sys.argv[1])))
+    print(json.dumps([_peak_megabytes(), start]))

@@ -1,0 +1,56 @@
+"""Throughput of training steps, against e3nn's generic product in the same network."""
+
+from functools import partial
+from pathlib import Path
+
+import torch
+from reference import reference_network
+from timing import Row, alternating
+
+from ase_eqtensor.network.model import TensorNetwork
+from ase_eqtensor.pretrained import Model
+from ase_eqtensor.train.database import read_database
+from ase_eqtensor.train.dataset import Batch, prepare, training_loader
+from ase_eqtensor.train.folds import split
+from ase_eqtensor.train.losses import target_losses
+from ase_eqtensor.train.recipe import Recipe
+
+BATCHES, CRYSTALS, REPEATS = 6, 32, 7
+
+
+def training_rows(model: Model, database: Path) -> list[Row]:
+    """Steps (forward, losses, backward, optimiser) on batches of training tensors, one thread."""
+    records = split(read_database(database, ["elastic", "dielectric"]), 0).train
+    samples = prepare(records[:: len(records) // (BATCHES * CRYSTALS)], _cutoff(model))
+    batches = list(training_loader(samples, CRYSTALS, seed=0))[:BATCHES]
+    edges = sum(int(b.graph.vector.norm(dim=1).lt(_cutoff(model)).sum()) for b in batches)
+    crystals = sum(len(b.graph.size) for b in batches)
+
+    torch.manual_seed(0)
+    fast = TensorNetwork(model.network.architecture)
+    runs = [partial(_epoch, net, _adamw(net), batches) for net in (fast, reference_network(fast))]
+    for run in runs * 2:  # e3nn's code is compiled in its first calls
+        run()
+    times = alternating(REPEATS, *runs)
+    rows = []
+    for name, t in zip(("this package", "e3nn TensorProduct"), times):
+        rows.append(Row("training step", f"{name}", edges / t, "edges/s"))
+        rows.append(Row("training step", f"{name}", crystals / t, "crystals/s"))
+    return [*rows, Row("training step", "ratio", times[1] / times[0])]
+
+
+def _cutoff(model: Model) -> float:
+    return model.network.architecture.cutoff
+
+
+def _adamw(network: TensorNetwork) -> torch.optim.Optimizer:
+    return torch.optim.AdamW(network.parameters(), 1e-4, fused=True)
+
+
+def _epoch(network: TensorNetwork, optimizer: torch.optim.Optimizer, batches: list[Batch]) -> None:
+    weights = Recipe().loss
+    for batch in batches:
+        optimizer.zero_grad()
+        losses = target_losses(network(batch.graph), batch.targets, weights.anisotropy)
+        sum(losses.values()).backward()
+        optimizer.step()
