@@ -2,6 +2,7 @@
 
 import statistics
 from collections.abc import Sequence
+from functools import partial
 
 from ase import Atoms
 from timing import Row, alternating, seconds, stages
@@ -105,10 +106,8 @@ def single_rows(calculator: EqTensorCalculator, crystals: Sequence[Atoms]) -> li
         (f"up to {SMALL} atoms", [a for a in crystals if len(a) <= SMALL]),
         (f"more than {SMALL} atoms", [a for a in crystals if len(a) > SMALL]),
     ):
-        name = "elasticity_tensor"
         times = [
-            alternating(3, lambda: calculator.predictor.predict_one(atoms)[name])[0]  # noqa: B023
-            for atoms in chosen
+            alternating(3, partial(calculator.predictor.predict_one, atoms))[0] for atoms in chosen
         ]
         rows.append(Row("single crystal", f"{label}, median", 1e3 * statistics.median(times), "ms"))
     return rows
@@ -118,7 +117,7 @@ def worker_rows(calculator: EqTensorCalculator, crystals: Sequence[Atoms]) -> li
     """A list of `COPIES` times the crystals with symmetry and graphs in other processes."""
     long = list(crystals) * COPIES
     serial, first, again = (
-        seconds(lambda: calculator.predict(long, workers=workers)) for workers in (1, 2, 2)
+        seconds(partial(calculator.predict, long, workers=n)) for n in (1, 2, 2)
     )
     section = f"list of {len(long)} crystals"
     return [
