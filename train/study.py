@@ -1,0 +1,203 @@
+"""The class study: do site-symmetry classes with their own weights pay when tensors are scarce?
+
+    python -m ase_eqtensor.train.study crystals.db FOLDER [PLAN]
+
+runs what is missing of a plan ("tensors" or "energies") in FOLDER; several processes may work on
+the same folder, and a killed one is simply started again. Every run leaves FOLDER/NAME.npz with the
+predictions for its val and test crystals; `train/study_report.py` compares them.
+
+All arms of a (fold, seed, fraction) see the same crystals in the same order, so differences between
+arms are paired. The arms:
+
+    shared    no classes
+    gate, lowrank, full   see network/classes.py
+    wide      shared, with more channels: as many parameters as gate
+    shuffled  gate, but the labels are dealt out anew over the orbits of all crystals
+"""
+
+import json
+import os
+import shutil
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from ase_eqtensor.crystal.symmetry import analyse
+from ase_eqtensor.network.model import Architecture
+from ase_eqtensor.train.database import read_database
+from ase_eqtensor.train.dataset import Sample, loader, prepare
+from ase_eqtensor.train.fit import TrainingSamples, fit
+from ase_eqtensor.train.folds import split
+from ase_eqtensor.train.module import TensorModule
+from ase_eqtensor.train.recipe import LossWeights, Recipe
+
+ARMS = {
+    "shared": {},
+    "gate": {"class_mode": "gate"},
+    "lowrank": {"class_mode": "lowrank"},
+    "full": {"class_mode": "full"},
+    "wide": {"hidden": "81x0e + 41x1o + 41x2e", "output": "81x0e + 41x2e + 41x4e"},
+    "shuffled": {"class_mode": "gate"},
+}
+EPOCHS = {1.0: 40, 0.5: 60, 0.25: 80}  # by fraction of the training data
+LEARNING_CURVE = ("shared", "gate", "full")
+FOLDS, SEEDS = (0, 1, 2), (0, 1, 2)
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training of the study; `fraction` of the training crystals."""
+
+    arm: str
+    fold: int
+    seed: int
+    fraction: float = 1.0
+
+    @property
+    def name(self) -> str:
+        return f"{self.arm}-fold{self.fold}-seed{self.seed}-{round(100 * self.fraction)}"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is run: data sets, runs in order of importance, and losses."""
+
+    datasets: tuple[str, ...]
+    runs: tuple[Run, ...]
+    loss: LossWeights
+    epochs: dict[float, int]
+
+
+PLANS = {
+    "tensors": Plan(
+        ("elastic", "dielectric"),
+        (
+            *(Run(arm, f, s) for s, f, arm in product(SEEDS, FOLDS, ARMS)),
+            *(
+                Run(arm, f, s, part)
+                for s, f, part, arm in product(SEEDS, FOLDS, (0.25, 0.5), LEARNING_CURVE)
+            ),
+        ),
+        LossWeights(),
+        EPOCHS,
+    ),
+    "energies": Plan(
+        ("formation_energy",),
+        tuple(Run(arm, f, 0) for f, arm in product(FOLDS, LEARNING_CURVE)),
+        LossWeights(formation_energy=1.0),
+        {1.0: 15},
+    ),
+}
+
+
+def recipe_of(run: Run, plan: Plan) -> Recipe:
+    """The shipped recipe's settings, on tensors alone; the best epoch on val is kept."""
+    epochs = plan.epochs[run.fraction]
+    return Recipe(
+        datasets=list(plan.datasets),
+        fold=run.fold,
+        seed=run.seed,
+        epochs=epochs,
+        patience=epochs,
+        network=Architecture(**ARMS[run.arm]),
+        loss=plan.loss,
+    )
+
+
+def subset(samples: Sequence[Sample], fraction: float, seed: int) -> list[Sample]:
+    """A fraction of the compositions; smaller fractions are contained in larger ones."""
+    formulas = sorted({s.record.reduced_formula for s in samples})
+    order = np.random.default_rng(seed).permutation(len(formulas))
+    kept = {formulas[i] for i in order[: round(fraction * len(formulas))]}
+    return [s for s in samples if s.record.reduced_formula in kept]
+
+
+def shuffled_classes(samples: Sequence[Sample], seed: int = 0) -> list[Sample]:
+    """The same graphs with the class labels of all their orbits dealt out anew at random.
+
+    Atoms of an orbit keep a common label, and each label stays as frequent among orbits.
+    """
+    orbits = []
+    for sample in samples:
+        symmetry = analyse(sample.record.atoms)
+        orbit = symmetry.orbit[symmetry.primitive_index]
+        orbits.append(np.unique(orbit, return_index=True, return_inverse=True)[1:])
+    labels = np.concatenate([s.graph.site_class[first] for s, (first, _) in zip(samples, orbits)])
+    labels = np.random.default_rng(seed).permutation(labels)
+    out, start = [], 0
+    for sample, (first, member) in zip(samples, orbits):
+        own = labels[start : start + len(first)]
+        start += len(first)
+        out.append(replace(sample, graph=replace(sample.graph, site_class=own[member])))
+    return out
+
+
+def predictions(module: TensorModule, samples: Sequence[Sample]) -> dict[str, np.ndarray]:
+    """{target/predicted, target/true, target/id} of the crystals that have the target."""
+    columns: dict[str, list] = {}
+    start = 0
+    with torch.inference_mode():
+        for batch in loader(samples, 64):
+            output = module.network(batch.graph)
+            for name, (index, true) in batch.targets.items():
+                columns.setdefault(f"{name}/predicted", []).append(output[name][index].numpy())
+                columns.setdefault(f"{name}/true", []).append(true.numpy())
+                ids = [samples[start + i].record.source_id for i in index.tolist()]
+                columns.setdefault(f"{name}/id", []).append(np.array(ids))
+            start += len(batch.graph.size)
+    return {name: np.concatenate(parts) for name, parts in columns.items()}
+
+
+def execute(run: Run, plan: Plan, parts: dict[str, list[Sample]], folder: Path) -> None:
+    """Train one run and store its predictions; the scratch files of the training are removed."""
+    recipe = recipe_of(run, plan)
+    train = subset(parts["train"], run.fraction, run.seed)
+    scratch = folder / f"{run.name}.tmp"
+    start = time.perf_counter()
+    module = fit(TrainingSamples(train, parts["val"]), recipe, scratch, progress=False)
+    facts = {
+        "minutes": (time.perf_counter() - start) / 60,
+        "parameters": sum(p.numel() for p in module.parameters()),
+        "train": len(train),
+    }
+    columns = {
+        f"{part}/{name}": values
+        for part in ("val", "test")
+        for name, values in predictions(module, parts[part]).items()
+    }
+    np.savez_compressed(folder / f"{run.name}.part.npz", facts=json.dumps(facts), **columns)
+    os.replace(folder / f"{run.name}.part.npz", folder / f"{run.name}.npz")
+    shutil.rmtree(scratch)
+
+
+def main(database: str, folder: str, plan_name: str = "tensors") -> None:
+    """Run what nobody has done or begun yet."""
+    plan, where = PLANS[plan_name], Path(folder)
+    where.mkdir(parents=True, exist_ok=True)
+    records = read_database(Path(database), list(plan.datasets))
+    samples = prepare([r for r in records], Architecture().cutoff)
+    dealt = shuffled_classes(samples) if any(r.arm == "shuffled" for r in plan.runs) else samples
+    for run in plan.runs:
+        if (where / f"{run.name}.npz").exists():
+            continue
+        try:
+            (where / f"{run.name}.tmp").mkdir()
+        except FileExistsError:  # another process is at it
+            continue
+        chosen = dealt if run.arm == "shuffled" else samples
+        by_record = {id(s.record): s for s in chosen}
+        by_part = split(records, run.fold)._asdict()
+        parts = {part: [by_record[id(r)] for r in rows] for part, rows in by_part.items()}
+        parts["val"] = [s for s in parts["val"] if not s.record.quarantine]
+        execute(run, plan, parts, where)
+        print(run.name, flush=True)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
