@@ -149,7 +149,7 @@ class Predictor:
         network = self.model.network
         with torch.inference_mode():
             log = network.logarithms(collate([p.graph for p in prepared]).to(self.device))
-            log = {name: value.cpu() for name, value in log.items()}
+            log = {name: value.mean(0).cpu() for name, value in log.items()}
             if self.project:
                 groups = [crystal.rotations for crystal in prepared]
                 for name in TENSOR_HEADS:

@@ -2,7 +2,7 @@
 
 This is how NequIP and its kin write the layer: a `uvu` TensorProduct of the neighbour's features
 with the edge harmonics, weighted per edge by the radial functions, then a sum over the edges of an
-atom. Parameters are those of the network it is made from, and so are the results.
+atom. Parameters are those of the network it is made from (one member), and so are the results.
 """
 
 import copy
@@ -90,7 +90,7 @@ class ReferenceConvolution(nn.Module):
         self, features: torch.Tensor, edges: EdgeList, graph: GraphBatch
     ) -> dict[int, torch.Tensor]:
         """{lo: (N, 2lo+1, C_lo)} from features (N, D), as `Convolution.forward`."""
-        blocks = blocks_by_l(features, self.incoming).values()
+        blocks = blocks_by_l(features, self.incoming, 1).values()
         senders = torch.cat([b.transpose(1, 2).flatten(1) for b in blocks], 1)  # e3nn's (c, m)
         messages = self.product(senders[edges.sender], edges.harmonics, self._weights(edges, graph))
         pooled = messages.new_zeros(len(features), messages.shape[1])
@@ -104,7 +104,7 @@ class ReferenceConvolution(nn.Module):
 
     def _weights(self, edges: EdgeList, graph: GraphBatch) -> torch.Tensor:
         """Radial functions of every path and channel, (E, weights of the product)."""
-        table = {li: weights.table() * self.norm for li, weights in self.filters.items()}
+        table = {li: weights.table()[0] * self.norm for li, weights in self.filters.items()}
         rows = torch.cat([table[str(li)][:, i] for li, i, _, _ in self.paths], 2)
         if len(rows) == 1:
             return edges.radial @ rows[0]

@@ -52,21 +52,18 @@ def test_values_and_gradients_are_those_of_e3nn(network, dtype):
 
 @pytest.mark.parametrize("mode", ["shared", "gate", "lowrank", "full"])
 def test_class_weights_follow_their_definition(mode):
-    weights = ClassWeights((2, 3, 4), 1.0, mode, CLASSES)
+    weights = ClassWeights((2, 3, 4), 1.0, mode, CLASSES, members=2)
     for parameter in weights.parameters():
         parameter.data += 0.3 * torch.randn_like(parameter)
-    table = weights.table().expand(CLASSES, 2, 3, 4)
-    for k in (0, 7):
-        expected = {
-            "shared": lambda k: weights.weight,
-            "gate": lambda k: weights.weight * (1 + weights.gate[k]),
-            "lowrank": lambda k: (
-                weights.weight
-                + sum(a * v for a, v in zip(weights.coefficient[k], weights.direction, strict=True))
-            ),
-            "full": lambda k: weights.weight[k],
-        }[mode](k)
-        torch.testing.assert_close(table[k], expected)
+    table = weights.table().expand(2, CLASSES, 2, 3, 4)
+    for m, k in ((0, 0), (0, 7), (1, 7)):
+        w = weights.weight[m, k if mode == "full" else 0]
+        if mode == "gate":
+            w = w * (1 + weights.gate[m, k])
+        if mode == "lowrank":
+            terms = zip(weights.coefficient[m, k], weights.direction[m], strict=True)
+            w = w + sum(a * v for a, v in terms)
+        torch.testing.assert_close(table[m, k], w)
 
 
 def test_weights_of_a_class_act_on_its_atoms_only():
@@ -80,11 +77,26 @@ def test_weights_of_a_class_act_on_its_atoms_only():
     before = conv(features, edges, graph)
     k = int(graph.site_class[0])
     for weights in (*conv.filters.values(), *(mix.weights for mix in conv.mix.values())):
-        weights.weight.data[k] += 0.5
+        weights.weight.data[:, k] += 0.5
     after = conv(features, edges, graph)
     changed = (after[0] - before[0]).detach().abs().amax((1, 2)) > 1e-9
     assert changed.any() and not changed.all()
     torch.testing.assert_close(changed, graph.site_class == k)
+
+
+@pytest.mark.parametrize("products", [0, 4])
+def test_an_ensemble_is_its_members_side_by_side(class_mode, products):
+    settings = dict(class_mode=class_mode, products=products)
+    alone = [tiny_network(seed, **settings).double() for seed in range(3)]
+    together = tiny_network(members=3, **settings).double()
+    states = [network.state_dict() for network in alone]
+    together.load_state_dict({k: torch.cat([state[k] for state in states]) for k in states[0]})
+    graph = batch_of(together, CHOSEN)
+    joint, single = together.logarithms(graph), [n.logarithms(graph) for n in alone]
+    for name, values in joint.items():
+        expected = torch.cat([one[name] for one in single])
+        assert expected.std(0).max() > 1e-3  # they differ
+        torch.testing.assert_close(values, expected, rtol=1e-10, atol=1e-12)
 
 
 def test_batch_holds_every_edge_once():

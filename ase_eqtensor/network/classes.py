@@ -16,6 +16,8 @@ from typing import Literal, get_args
 import torch
 from torch import nn
 
+from .members import split_members
+
 ClassMode = Literal["shared", "gate", "lowrank", "full"]
 CLASS_MODES = get_args(ClassMode)
 RANK = 4
@@ -29,44 +31,52 @@ class ClassWeights(nn.Module):
         std: standard deviation of the initial values.
         mode: see the module's docstring.
         classes: number of classes.
+        members: of the ensemble, each with weights of its own.
     """
 
-    def __init__(self, shape: tuple[int, ...], std: float, mode: ClassMode, classes: int):
+    def __init__(
+        self, shape: tuple[int, ...], std: float, mode: ClassMode, classes: int, members: int = 1
+    ):
         super().__init__()
         if mode not in CLASS_MODES:
             raise ValueError(f"class_mode={mode!r} is none of {', '.join(CLASS_MODES)}")
         self.mode = mode
-        start = torch.randn(shape) * std
+        start = torch.randn(members, 1, *shape) * std
         if mode == "full":
-            self.weight = nn.Parameter(start.expand(classes, *shape).clone())
-        else:
-            self.weight = nn.Parameter(start)
+            start = start.expand(members, classes, *shape).clone()
+        self.weight = nn.Parameter(start)
         if mode == "gate":
-            self.gate = nn.Parameter(torch.zeros(classes, *shape[:-2], 1, shape[-1]))
+            self.gate = nn.Parameter(torch.zeros(members, classes, *shape[:-2], 1, shape[-1]))
         elif mode == "lowrank":
-            self.coefficient = nn.Parameter(torch.zeros(classes, RANK))
-            self.direction = nn.Parameter(torch.randn(RANK, *shape) * std)
+            self.coefficient = nn.Parameter(torch.zeros(members, classes, RANK))
+            self.direction = nn.Parameter(torch.randn(members, RANK, *shape) * std)
 
     def table(self) -> torch.Tensor:
-        """Weights of all classes, (classes or 1, *shape); the 1 stands for "the same for all"."""
+        """Weights of all classes, (members, classes or 1, *shape); 1 stands for "all the same"."""
         if self.mode == "gate":
             return self.weight * (1 + self.gate)
         if self.mode == "lowrank":
-            return self.weight + torch.tensordot(self.coefficient, self.direction, dims=1)
-        return self.weight if self.mode == "full" else self.weight[None]
+            term = torch.bmm(self.coefficient, self.direction.flatten(2))
+            return self.weight + term.unflatten(2, self.direction.shape[2:])
+        return self.weight
 
 
 class ClassLinear(nn.Module):
     """Channel-mixing map of one irrep with class-indexed weights: y^k = x w^k / sqrt(fan in)."""
 
-    def __init__(self, fan_in: int, fan_out: int, mode: ClassMode, classes: int):
+    def __init__(self, fan_in: int, fan_out: int, mode: ClassMode, classes: int, members: int = 1):
         super().__init__()
-        self.weights = ClassWeights((fan_in, fan_out), 1.0, mode, classes)
+        self.weights = ClassWeights((fan_in, fan_out), 1.0, mode, classes, members)
         self.norm = fan_in**-0.5
 
     def forward(self, x: torch.Tensor, site_class: torch.Tensor) -> torch.Tensor:
-        """(N, m, fan_in) -> (N, m, fan_out) for atoms of the classes site_class (N,)."""
+        """(N, m, M fan_in) -> (N, m, M fan_out) for atoms of the classes site_class (N,)."""
         table = self.weights.table() * self.norm
-        if len(table) == 1:
-            return x @ table[0]
-        return torch.bmm(x, table[site_class])
+        members, classes, fan_in, _ = table.shape
+        if classes == 1:
+            rows = x.reshape(-1, members, fan_in).transpose(0, 1)
+            out = torch.bmm(rows, table[:, 0]).transpose(0, 1)
+            return out.reshape(*x.shape[:2], -1)
+        rows = split_members(x, members).transpose(1, 2)
+        weights = table[:, site_class].transpose(0, 1)
+        return torch.matmul(rows, weights).transpose(1, 2).flatten(2)

@@ -19,7 +19,8 @@ an edge costs. Geometry is data here; there are no gradients with respect to pos
 
 Features are of natural parity (-1)^l only (0e, 1o, 2e, ...). This is all that a tensor of
 even rank needs at l = 0, 2, 4; products with lf + li + lo odd are left out. Memory layout: a
-feature is a flat (N, sum_l (2l+1) C_l) array, block l holding (2l+1, C_l).
+feature is a flat (N, sum_l (2l+1) M C_l) array, block l holding (2l+1, M C_l), with the channels
+of the M members of an ensemble side by side (network/members.py).
 """
 
 from typing import NamedTuple
@@ -32,14 +33,15 @@ from ..tensors.irreps import Irreps
 from ..tensors.wigner import coupling
 from .classes import ClassLinear, ClassMode, ClassWeights
 from .harmonics import spherical_harmonics
+from .members import join_channels
 from .radial import bessel_basis
 
 
-def blocks_by_l(features: torch.Tensor, channels: Irreps) -> dict[int, torch.Tensor]:
-    """Views {l: (N, 2l+1, C_l)} of flat features (N, D)."""
-    widths = [(2 * l + 1) * c for l, c in channels.items()]
+def blocks_by_l(features: torch.Tensor, channels: Irreps, members: int) -> dict[int, torch.Tensor]:
+    """Views {l: (N, 2l+1, M C_l)} of flat features (N, D)."""
+    widths = [(2 * l + 1) * c * members for l, c in channels.items()]
     parts = features.split(widths, dim=1)
-    return {l: p.unflatten(1, (2 * l + 1, c)) for (l, c), p in zip(channels.items(), parts)}
+    return {l: p.unflatten(1, (2 * l + 1, -1)) for l, p in zip(channels, parts)}
 
 
 class EdgeBlock(NamedTuple):
@@ -151,6 +153,7 @@ class Convolution(nn.Module):
         radial: number of radial functions.
         lmax: largest degree lf of the edge harmonics.
         mean_neighbours: fixed normalisation, the typical number of neighbours in training data.
+        mode, classes, members: see `ClassWeights`.
     """
 
     def __init__(
@@ -162,9 +165,10 @@ class Convolution(nn.Module):
         mean_neighbours: float,
         mode: ClassMode,
         classes: int,
+        members: int = 1,
     ):
         super().__init__()
-        self.incoming, self.outgoing = incoming, outgoing
+        self.incoming, self.outgoing, self.members = incoming, outgoing, members
         self.radial, self.lmax = radial, lmax
         self.norm = mean_neighbours**-0.5
         self.degrees: dict[int, tuple[int, ...]] = {}  # li -> the lf that couple it to some lo
@@ -174,13 +178,16 @@ class Convolution(nn.Module):
             degrees = tuple(lf for lf in range(lmax + 1) if self.targets(lf, li))
             self.degrees[li] = degrees
             self.filters[str(li)] = ClassWeights(
-                (len(degrees), radial, width), radial**-0.5, mode, classes
+                (len(degrees), radial, width), radial**-0.5, mode, classes, members
             )
             for lf in degrees:
                 for lo in self.targets(lf, li):
                     fan_in[lo] += width
         self.mix = nn.ModuleDict(
-            {str(lo): ClassLinear(fan_in[lo], c, mode, classes) for lo, c in outgoing.items()}
+            {
+                str(lo): ClassLinear(fan_in[lo], c, mode, classes, members)
+                for lo, c in outgoing.items()
+            }
         )
 
     def targets(self, lf: int, li: int) -> tuple[int, ...]:
@@ -194,9 +201,9 @@ class Convolution(nn.Module):
     ) -> dict[int, torch.Tensor]:
         """{lo: (N, 2lo+1, C_lo)} from features (N, D)."""
         collected: dict[int, list[torch.Tensor]] = {lo: [] for lo in self.outgoing}
-        for li, own in blocks_by_l(features, self.incoming).items():
+        for li, own in blocks_by_l(features, self.incoming, self.members).items():
             degrees = self.degrees[li]
-            weights = self.filters[str(li)].table() * self.norm
+            weights = self.filters[str(li)].table().movedim(0, 3).flatten(3) * self.norm
             weights = weights[..., None, :].expand(-1, -1, -1, 2 * li + 1, -1).flatten(3)
             pooled = NeighbourSum.apply(own.flatten(1), weights, edges, degrees)
             for lf, product in zip(degrees, pooled):
@@ -206,6 +213,6 @@ class Convolution(nn.Module):
                 for lo, part in zip(targets, coupled.split([2 * lo + 1 for lo in targets], 1)):
                     collected[lo].append(part)
         return {
-            lo: self.mix[str(lo)](torch.cat(parts, 2), graph.site_class)
+            lo: self.mix[str(lo)](join_channels(parts, self.members), graph.site_class)
             for lo, parts in collected.items()
         }

@@ -9,6 +9,8 @@ import torch
 from ase.data import covalent_radii
 from torch import nn
 
+from .members import perceptron
+
 ELEMENTS = 119  # atomic numbers 0 ... 118
 NOBLE_GASES = (0, 2, 10, 18, 36, 54, 86, 118)
 # order in which the shells of each period fill, with the capacity of each (s, f, d, p)
@@ -39,18 +41,16 @@ def descriptors() -> np.ndarray:
 
 
 class ElementEmbedding(nn.Module):
-    """Scalars (N, width) for atomic numbers (N,)."""
+    """Scalars (N, M width) for atomic numbers (N,)."""
 
-    def __init__(self, width: int):
+    def __init__(self, width: int, members: int = 1):
         super().__init__()
-        self.learned = nn.Embedding(ELEMENTS, width)
-        nn.init.normal_(self.learned.weight, std=0.3)
+        self.learned = nn.Parameter(torch.randn(members, ELEMENTS, width) * 0.3)
         table = torch.from_numpy(descriptors())
         self.register_buffer("table", table, persistent=False)
-        self.described = nn.Sequential(
-            nn.Linear(table.shape[1], width), nn.SiLU(), nn.Linear(width, width)
-        )
+        self.described = perceptron(members, table.shape[1], width, width)
 
     def forward(self, numbers: torch.Tensor) -> torch.Tensor:
-        learned = self.learned(numbers)
-        return learned + 2 * self.described(self.table[numbers].to(learned.dtype))
+        learned = self.learned[:, numbers].transpose(0, 1).flatten(1)
+        known = self.table[numbers].to(learned.dtype).repeat(1, len(self.learned))
+        return learned + 2 * self.described(known)

@@ -7,6 +7,8 @@ from ..crystal.graph import GraphBatch
 from ..tensors.irreps import Irreps
 from .classes import ClassLinear, ClassMode
 from .convolution import Convolution, EdgeBlock, blocks_by_l
+from .members import MemberLinear, split_members
+from .product import SelfProduct
 
 SILU_GAIN = 1.6790  # makes the second moment of silu(x), x normal, equal one
 SIGMOID_GAIN = 1.8462  # the same for sigmoid
@@ -31,21 +33,26 @@ class Interaction(nn.Module):
         embedding: int,
         mode: ClassMode,
         classes: int,
+        products: int,
+        members: int = 1,
         **convolution,
     ):
         super().__init__()
-        self.incoming, self.outgoing = incoming, outgoing
+        self.incoming, self.outgoing, self.members = incoming, outgoing, members
         gates = sum(c for l, c in outgoing.items() if l > 0)
         gated = {**outgoing, 0: outgoing[0] + gates}
-        self.message = Convolution(incoming, gated, mode=mode, classes=classes, **convolution)
+        self.message = Convolution(
+            incoming, gated, mode=mode, classes=classes, members=members, **convolution
+        )
+        self.product = SelfProduct(gated, products, mode, classes, members) if products else None
         self.update = nn.ModuleDict(
             {
-                str(l): ClassLinear(incoming[l], c, mode, classes)
+                str(l): ClassLinear(incoming[l], c, mode, classes, members)
                 for l, c in gated.items()
                 if l in incoming
             }
         )
-        self.element = nn.Linear(embedding, gated[0])
+        self.element = MemberLinear(members, embedding, gated[0])
 
     def forward(
         self,
@@ -54,16 +61,18 @@ class Interaction(nn.Module):
         edges: list[EdgeBlock],
         graph: GraphBatch,
     ) -> torch.Tensor:
-        """(N, D_in) -> (N, D_out), given the element embedding (N, embedding)."""
-        own = blocks_by_l(features, self.incoming)
+        """(N, D_in) -> (N, D_out), given the element embedding (N, M embedding)."""
+        own = blocks_by_l(features, self.incoming, self.members)
         total = self.message(features, edges, graph)
+        if self.product is not None:
+            squared = self.product(total, graph.site_class)
+            total = {l: x + squared[l] for l, x in total.items()}
         for l, update in self.update.items():
             total[int(l)] = total[int(l)] + update(own[int(l)], graph.site_class)
-        scalars = total[0][:, 0] + self.element(element)
-        kept, gates = scalars.tensor_split([self.outgoing[0]], dim=1)
-        out = [nn.functional.silu(kept) * SILU_GAIN]
-        for l, width in self.outgoing.items():
-            if l > 0:
-                gate, gates = gates.tensor_split([width], dim=1)
-                out.append((total[l] * torch.sigmoid(gate)[:, None] * SIGMOID_GAIN).flatten(1))
+        scalars = split_members(total[0][:, 0] + self.element(element), self.members)
+        kept, *gates = scalars.split(list(self.outgoing.values()), dim=2)
+        out = [nn.functional.silu(kept).flatten(1) * SILU_GAIN]
+        for l, gate in zip(list(self.outgoing)[1:], gates):
+            gate = torch.sigmoid(gate).flatten(1)[:, None] * SIGMOID_GAIN
+            out.append((total[l] * gate).flatten(1))
         return torch.cat(out, dim=1)

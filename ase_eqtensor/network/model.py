@@ -31,6 +31,8 @@ class Architecture:
     head: width of the perceptron in each head.
     mean_neighbours: fixed normalisation of the sum over neighbours.
     class_mode: how site-symmetry classes enter message and update (network/classes.py).
+    products: channels of the products of messages with themselves (network/product.py); 0: none.
+    members: networks in the ensemble; training makes ensembles of one.
     reference: isotropic irreps components about which each tensor's logarithm varies.
     """
 
@@ -44,6 +46,8 @@ class Architecture:
     head: int = 64
     mean_neighbours: float = 57.0
     class_mode: ClassMode = "shared"
+    products: int = 0
+    members: int = 1
     reference: dict[str, list[float]] = field(default_factory=dict)
 
     def to_dict(self) -> dict:
@@ -65,7 +69,7 @@ class TensorNetwork(nn.Module):
         super().__init__()
         self.architecture = a = architecture
         hidden, last = parse_irreps(a.hidden), parse_irreps(a.output)
-        self.element = ElementEmbedding(a.embedding)
+        self.element = ElementEmbedding(a.embedding, a.members)
         self.edges = EdgeBasis(a.cutoff, a.radial, a.lmax)
         widths = [{0: a.embedding}] + [hidden] * (a.layers - 1) + [last]
         self.layers = nn.ModuleList(
@@ -75,22 +79,27 @@ class TensorNetwork(nn.Module):
                 a.embedding,
                 a.class_mode,
                 len(SITE_CLASSES),
+                a.products,
+                a.members,
                 radial=a.radial,
                 lmax=a.lmax,
                 mean_neighbours=a.mean_neighbours,
             )
             for incoming, outgoing in zip(widths, widths[1:])
         )
-        self.heads = nn.ModuleDict({n: Head(last, ir, a.head) for n, ir in HEADS.items()})
+        self.heads = nn.ModuleDict(
+            {n: Head(last, ir, a.head, a.members) for n, ir in HEADS.items()}
+        )
         # no buffers: casting the network must not cost the tensor algebra its float64
         self.float()  # whatever torch's default dtype is
 
     def forward(self, graph: GraphBatch) -> dict[str, torch.Tensor]:
-        return self.tensors(self.logarithms(graph))
+        return self.tensors({k: v.mean(0) for k, v in self.logarithms(graph).items()})
 
     def logarithms(self, graph: GraphBatch) -> dict[str, torch.Tensor]:
-        """What the heads predict: symmetric float64 matrices ln C (B, 6, 6; Mandel),
-        ln(eps_inf - 1) and ln(eps_total - eps_inf) (B, 3, 3), and the formation energy (B,)."""
+        """What the heads of the M members predict: symmetric float64 matrices ln C
+        (M, B, 6, 6; Mandel), ln(eps_inf - 1) and ln(eps_total - eps_inf) (M, B, 3, 3), and the
+        formation energy (M, B)."""
         element = self.element(graph.numbers)
         edges = self.edges(graph, element.dtype)
         features = element
@@ -104,7 +113,7 @@ class TensorNetwork(nn.Module):
             reference[: len(known)] = torch.tensor(known, dtype=torch.float64)
             reference = reference.to(pooled.device)
             if name == "formation_energy":
-                out[name] = (head(pooled).double() + reference)[:, 0]
+                out[name] = (head(pooled).double() + reference)[..., 0]
             else:
                 basis = stiffness_basis() if name == "stiffness" else rank2_basis()
                 out[name] = symmetric_matrix(head(pooled), basis.to(pooled.device), reference)

@@ -6,6 +6,7 @@ from torch import nn
 from ..crystal.graph import GraphBatch
 from ..tensors.irreps import Irreps
 from .convolution import blocks_by_l
+from .members import perceptron, split_members
 
 
 def crystal_mean(features: torch.Tensor, graph: GraphBatch) -> torch.Tensor:
@@ -21,25 +22,23 @@ class Head(nn.Module):
     each channel with l > 0 contributes to the outputs of its degree.
     """
 
-    def __init__(self, channels: Irreps, irreps: Irreps, hidden: int):
+    def __init__(self, channels: Irreps, irreps: Irreps, hidden: int, members: int = 1):
         super().__init__()
-        self.channels, self.irreps = channels, irreps
-        gates = sum(channels[l] for l in irreps if l > 0)
-        self.scalars = nn.Sequential(
-            nn.Linear(channels[0], hidden), nn.SiLU(), nn.Linear(hidden, irreps[0] + gates)
-        )
+        self.channels, self.irreps, self.members = channels, irreps, members
+        self.gates = [channels[l] for l in irreps if l > 0]
+        self.scalars = perceptron(members, channels[0], hidden, irreps[0] + sum(self.gates))
         self.mix = nn.ParameterDict(
-            {str(l): torch.randn(channels[l], mul) for l, mul in irreps.items() if l > 0}
+            {str(l): torch.randn(members, channels[l], mul) for l, mul in irreps.items() if l > 0}
         )
 
     def forward(self, pooled: torch.Tensor) -> torch.Tensor:
-        """(B, sum of 2l+1), components ordered by l, copy of the irrep, m."""
-        blocks = blocks_by_l(pooled, self.channels)
-        scalars, gates = self.scalars(blocks[0][:, 0]).tensor_split([self.irreps[0]], dim=1)
-        out = [scalars]
-        for l, mix in self.mix.items():
-            width = self.channels[int(l)]
-            gate, gates = gates.tensor_split([width], dim=1)
-            mixed = (blocks[int(l)] * (1 + gate)[:, None]) @ mix * width**-0.5  # (B, 2l+1, mul)
-            out.append(mixed.transpose(1, 2).flatten(1))
-        return torch.cat(out, dim=1)
+        """(M, B, sum of 2l+1), components ordered by l, copy of the irrep, m."""
+        blocks = blocks_by_l(pooled, self.channels, self.members)
+        invariants = split_members(self.scalars(blocks[0][:, 0]), self.members)
+        scalars, *gates = invariants.split([self.irreps[0], *self.gates], dim=2)
+        out = [scalars.transpose(0, 1)]
+        for (l, mix), gate in zip(self.mix.items(), gates):
+            x = split_members(blocks[int(l)], self.members) * (1 + gate[:, None])
+            mixed = torch.einsum("bmec,ecr->ebrm", x, mix) * mix.shape[1] ** -0.5
+            out.append(mixed.flatten(2))
+        return torch.cat(out, dim=2)

@@ -29,15 +29,15 @@ def symmetric_matrix(
     """The symmetric matrix A = sum_i (reference + bounded components)_i basis_i.
 
     Args:
-        components: (B, n) irreps components of the deviation of A from the reference.
+        components: (..., n) irreps components of the deviation of A from the reference.
         basis: (n, d, d) orthonormal symmetric matrices, float64.
         reference: (n,) components of an isotropic matrix about which A varies.
 
     Returns:
-        (B, d, d) float64.
+        (..., d, d) float64.
     """
     bounded = reference + bound_norm(components.double())
-    return torch.einsum("bi,ijk->bjk", bounded, basis)
+    return torch.einsum("...i,ijk->...jk", bounded, basis)
 
 
 def exponential(matrix: torch.Tensor) -> torch.Tensor:

@@ -1,0 +1,44 @@
+"""Maps of an ensemble: M networks side by side, whose channels never mix.
+
+An ensemble shares geometry, symmetry and all that is done per edge, so it is built as one network
+with M groups of channels. Every parameter has the member as its first axis; a single network is an
+ensemble of one. Features keep the members' channels side by side, (..., M C).
+"""
+
+import torch
+from torch import nn
+
+
+def split_members(x: torch.Tensor, members: int) -> torch.Tensor:
+    """View (..., M, C) of (..., M C)."""
+    return x.unflatten(-1, (members, -1))
+
+
+def join_channels(parts: list[torch.Tensor], members: int) -> torch.Tensor:
+    """Several arrays (..., M C_i) as one, (..., M sum_i C_i), each member's channels together."""
+    if members == 1:
+        return torch.cat(parts, -1)
+    return torch.cat([split_members(part, members) for part in parts], -1).flatten(-2)
+
+
+class MemberLinear(nn.Module):
+    """Affine map of each member, (..., M fan_in) -> (..., M fan_out), started like nn.Linear."""
+
+    def __init__(self, members: int, fan_in: int, fan_out: int):
+        super().__init__()
+        self.members = members
+        bound = fan_in**-0.5
+        self.weight = nn.Parameter(torch.empty(members, fan_in, fan_out).uniform_(-bound, bound))
+        self.bias = nn.Parameter(torch.empty(members, 1, fan_out).uniform_(-bound, bound))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        rows = x.reshape(-1, self.members, self.weight.shape[1]).transpose(0, 1)
+        out = torch.baddbmm(self.bias, rows, self.weight)
+        return out.transpose(0, 1).reshape(*x.shape[:-1], -1)
+
+
+def perceptron(members: int, fan_in: int, hidden: int, fan_out: int) -> nn.Sequential:
+    """Two maps with SiLU between them."""
+    return nn.Sequential(
+        MemberLinear(members, fan_in, hidden), nn.SiLU(), MemberLinear(members, hidden, fan_out)
+    )

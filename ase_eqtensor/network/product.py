@@ -1,0 +1,61 @@
+"""Products of an atom's own message with itself: correlations of three and more bodies.
+
+The message of one layer is a sum over neighbours, so it is linear in the density of each. Its
+square contains pairs of neighbours, and with them angles between bonds, at the price of work per
+atom instead of per pair (R. Drautz, Phys. Rev. B 99, 014104 (2019); I. Batatia et al., MACE, 2022).
+"""
+
+import torch
+from torch import nn
+
+from ..tensors.irreps import Irreps
+from ..tensors.wigner import coupling
+from .classes import ClassLinear, ClassMode
+from .members import join_channels
+
+
+class SelfProduct(nn.Module):
+    """y^lo = sum_{l1 <= l2} w^k [ (v x)^l1 (v x)^l2 ]^lo, channel by channel before the last map.
+
+    Args:
+        irreps: channels by l of the features x, and of the result.
+        width: channels in which the products are taken.
+    """
+
+    def __init__(self, irreps: Irreps, width: int, mode: ClassMode, classes: int, members: int = 1):
+        super().__init__()
+        self.irreps, self.members = irreps, members
+        self.narrow = nn.ModuleDict(
+            {str(l): ClassLinear(c, width, "shared", 1, members) for l, c in irreps.items()}
+        )
+        self.paths = {
+            (l1, l2): tuple(
+                lo for lo in irreps if l2 - l1 <= lo <= l1 + l2 and (l1 + l2 + lo) % 2 == 0
+            )
+            for l1 in irreps
+            for l2 in irreps
+            if l1 <= l2
+        }
+        count = {lo: sum(lo in targets for targets in self.paths.values()) for lo in irreps}
+        self.mix = nn.ModuleDict(
+            {
+                str(lo): ClassLinear(count[lo] * width, c, mode, classes, members)
+                for lo, c in irreps.items()
+            }
+        )
+
+    def forward(
+        self, x: dict[int, torch.Tensor], site_class: torch.Tensor
+    ) -> dict[int, torch.Tensor]:
+        """{l: (N, 2l+1, M C_l)} from the same."""
+        v = {l: self.narrow[str(l)](block, site_class) for l, block in x.items()}
+        collected: dict[int, list[torch.Tensor]] = {lo: [] for lo in self.irreps}
+        for (l1, l2), targets in self.paths.items():
+            pairs = (v[l1][:, :, None] * v[l2][:, None]).flatten(1, 2)
+            coupled = coupling(l1, l2, targets, pairs.dtype, pairs.device) @ pairs
+            for lo, part in zip(targets, coupled.split([2 * lo + 1 for lo in targets], 1)):
+                collected[lo].append(part)
+        return {
+            lo: self.mix[str(lo)](join_channels(parts, self.members), site_class)
+            for lo, parts in collected.items()
+        }
