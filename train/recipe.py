@@ -80,7 +80,7 @@ _POSITIVE = {
 }
 _NOT_NEGATIVE = {
     "recipe": ("weight_decay",),
-    "network": ("lmax",),
+    "network": ("lmax", "products"),
     "loss": tuple(f.name for f in fields(LossWeights)),
 }
 

@@ -27,6 +27,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from filelock import FileLock, Timeout
 
 from ase_eqtensor.crystal.symmetry import analyse
 from ase_eqtensor.network.model import Architecture
@@ -45,7 +46,7 @@ ARMS = {
     "wide": {"hidden": "81x0e + 41x1o + 41x2e", "output": "81x0e + 41x2e + 41x4e"},
     "shuffled": {"class_mode": "gate"},
 }
-EPOCHS = {1.0: 40, 0.5: 60, 0.25: 80}  # by fraction of the training data
+EPOCHS = {1.0: 30, 0.5: 40, 0.25: 60}  # by fraction of the training data
 LEARNING_CURVE = ("shared", "gate", "full")
 FOLDS, SEEDS = (0, 1, 2), (0, 1, 2)
 
@@ -160,7 +161,8 @@ def execute(run: Run, plan: Plan, parts: dict[str, list[Sample]], folder: Path) 
     train = subset(parts["train"], run.fraction, run.seed)
     scratch = folder / f"{run.name}.tmp"
     start = time.perf_counter()
-    module = fit(TrainingSamples(train, parts["val"]), recipe, scratch, progress=False)
+    both = TrainingSamples(train, parts["val"])
+    module = fit(both, recipe, scratch, resume=True, progress=False)
     facts = {
         "minutes": (time.perf_counter() - start) / 60,
         "parameters": sum(p.numel() for p in module.parameters()),
@@ -184,11 +186,13 @@ def main(database: str, folder: str, plan_name: str = "tensors") -> None:
     samples = prepare([r for r in records], Architecture().cutoff)
     dealt = shuffled_classes(samples) if any(r.arm == "shuffled" for r in plan.runs) else samples
     for run in plan.runs:
-        if (where / f"{run.name}.npz").exists():
-            continue
+        lock = FileLock(where / f"{run.name}.lock")  # the system frees it if the process dies
         try:
-            (where / f"{run.name}.tmp").mkdir()
-        except FileExistsError:  # another process is at it
+            lock.acquire(blocking=False)
+        except Timeout:  # another process is at it
+            continue
+        if (where / f"{run.name}.npz").exists():
+            lock.release()
             continue
         chosen = dealt if run.arm == "shuffled" else samples
         by_record = {id(s.record): s for s in chosen}
@@ -196,6 +200,7 @@ def main(database: str, folder: str, plan_name: str = "tensors") -> None:
         parts = {part: [by_record[id(r)] for r in rows] for part, rows in by_part.items()}
         parts["val"] = [s for s in parts["val"] if not s.record.quarantine]
         execute(run, plan, parts, where)
+        lock.release()
         print(run.name, flush=True)
 
 

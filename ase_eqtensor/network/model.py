@@ -31,7 +31,8 @@ class Architecture:
     head: width of the perceptron in each head.
     mean_neighbours: fixed normalisation of the sum over neighbours.
     class_mode: how site-symmetry classes enter message and update (network/classes.py).
-    products: channels of the products of messages with themselves (network/product.py); 0: none.
+    products: channels of the products of messages with themselves (network/product.py); 0 leaves
+        them out, which is the literal layer of Tensor Field Networks.
     members: networks in the ensemble; training makes ensembles of one.
     reference: isotropic irreps components about which each tensor's logarithm varies.
     """
@@ -46,7 +47,7 @@ class Architecture:
     head: int = 64
     mean_neighbours: float = 57.0
     class_mode: ClassMode = "shared"
-    products: int = 0
+    products: int = 32
     members: int = 1
     reference: dict[str, list[float]] = field(default_factory=dict)
 

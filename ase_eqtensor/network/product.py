@@ -13,6 +13,18 @@ from ..tensors.wigner import coupling
 from .classes import ClassLinear, ClassMode
 from .members import join_channels
 
+LIMIT = 10.0  # typical features are of order one
+
+
+def bounded(x: torch.Tensor) -> torch.Tensor:
+    """Channels (N, 2l+1, C) with a root mean square below `LIMIT`; equivariant, and the identity
+    for what is much smaller.
+
+    A square grows faster than what it is made of: without a bound, features far from those of the
+    training data rule the sum, and large ones overflow. (A limit of 1 costs accuracy.)
+    """
+    return x * torch.rsqrt(1 + (x / LIMIT).square().mean(1, keepdim=True))
+
 
 class SelfProduct(nn.Module):
     """y^lo = sum_{l1 <= l2} w^k [ (v x)^l1 (v x)^l2 ]^lo, channel by channel before the last map.
@@ -48,7 +60,7 @@ class SelfProduct(nn.Module):
         self, x: dict[int, torch.Tensor], site_class: torch.Tensor
     ) -> dict[int, torch.Tensor]:
         """{l: (N, 2l+1, M C_l)} from the same."""
-        v = {l: self.narrow[str(l)](block, site_class) for l, block in x.items()}
+        v = {l: bounded(self.narrow[str(l)](block, site_class)) for l, block in x.items()}
         collected: dict[int, list[torch.Tensor]] = {lo: [] for lo in self.irreps}
         for (l1, l2), targets in self.paths.items():
             pairs = (v[l1][:, :, None] * v[l2][:, None]).flatten(1, 2)

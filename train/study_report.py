@@ -1,0 +1,273 @@
+"""Tables and figures of the class study, from the runs of `train/study.py`:
+
+    python -m ase_eqtensor.train.study_report FOLDER crystals.db docs/class-study
+
+writes tables.md, arms.svg and learning.svg. Differences are paired: the same crystal, fold and seed
+with and without classes. The unit of the bootstrap is the crystal, averaged over seeds.
+"""
+
+import json
+import sys
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+
+from ase_eqtensor.crystal.symmetry import SITE_CLASSES, analyse
+from ase_eqtensor.train.database import read_database
+from ase_eqtensor.train.folds import split
+from ase_eqtensor.train.metrics import anisotropic_skill, relative_errors
+from ase_eqtensor.train.record import Record
+from ase_eqtensor.train.study import ARMS, EPOCHS, FOLDS, LEARNING_CURVE, SEEDS, Run
+
+TARGETS = {"stiffness": "elastic", "electronic": "dielectric", "dielectric": "dielectric"}
+LABELS = {"stiffness": "stiffness", "electronic": "eps_inf", "dielectric": "eps_total"}
+BOOTSTRAP = 4000
+POWER = 2.8  # standard errors: a difference found at 5 % significance in 80 % of studies
+RARE = 25  # crystals; a class in fewer of them is called rare
+SYSTEMS = {2: "triclinic", 15: "monoclinic", 74: "orthorhombic", 142: "tetragonal",
+           167: "trigonal", 194: "hexagonal", 230: "cubic"}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Results:
+    """What the runs in a folder predicted."""
+
+    folder: Path
+
+    def load(self, run: Run) -> dict | None:
+        path = self.folder / f"{run.name}.npz"
+        return dict(np.load(path)) if path.exists() else None
+
+    def facts(self, run: Run) -> dict | None:
+        data = self.load(run)
+        return None if data is None else json.loads(str(data["facts"]))
+
+    def errors(
+        self, arm: str, target: str, part: str, fraction: float = 1.0
+    ) -> dict[tuple[int, int], dict[str, float]]:
+        """{(fold, seed): {id: relative error}} of the runs that exist."""
+        out = {}
+        for fold, seed in product(FOLDS, SEEDS):
+            data = self.load(Run(arm, fold, seed, fraction))
+            if data is not None:
+                pre = f"{part}/{target}"
+                values = relative_errors(data[f"{pre}/predicted"], data[f"{pre}/true"])
+                out[fold, seed] = dict(zip(data[f"{pre}/id"].tolist(), values.tolist()))
+        return out
+
+    def figures(self, arm: str, target: str, part: str, fraction: float = 1.0) -> dict | None:
+        """Median, mean and skill, each as (mean, standard deviation) over folds and seeds."""
+        rows = []
+        for fold, seed in product(FOLDS, SEEDS):
+            data = self.load(Run(arm, fold, seed, fraction))
+            if data is not None:
+                p, t = (data[f"{part}/{target}/{side}"] for side in ("predicted", "true"))
+                e = relative_errors(p, t)
+                rows.append((np.median(e), e.mean(), anisotropic_skill(p, t)["all"]))
+        if not rows:
+            return None
+        mean, spread = np.mean(rows, axis=0), np.std(rows, axis=0)
+        names = ("median", "mean", "skill")
+        return {name: (m, s) for name, m, s in zip(names, mean, spread)} | {"runs": len(rows)}
+
+
+def paired(a: dict, b: dict) -> np.ndarray:
+    """Differences a - b of the errors, averaged over the seeds that both have; one per crystal."""
+    collected: dict[tuple[int, str], list[float]] = {}
+    for key in a.keys() & b.keys():
+        for crystal in a[key].keys() & b[key].keys():
+            collected.setdefault((key[0], crystal), []).append(a[key][crystal] - b[key][crystal])
+    return np.array([np.mean(v) for _, v in sorted(collected.items())])
+
+
+def interval(values: np.ndarray, statistic: Callable = np.mean) -> tuple[float, float]:
+    """95 % bootstrap interval of a statistic over crystals."""
+    rng = np.random.default_rng(0)
+    picks = rng.integers(len(values), size=(BOOTSTRAP, len(values)))
+    low, high = np.percentile(statistic(values[picks], axis=1), [2.5, 97.5])
+    return float(low), float(high)
+
+
+def seed_noise(errors: dict) -> float:
+    """Standard error of a paired mean difference between two arms that are the same: from the
+    spread of mean errors between seeds of one fold."""
+    by_fold: dict[int, list[float]] = {}
+    for (fold, _), one in errors.items():
+        by_fold.setdefault(fold, []).append(float(np.mean(list(one.values()))))
+    variances = [np.var(v, ddof=1) for v in by_fold.values() if len(v) > 1]
+    return float(np.sqrt(2 * np.mean(variances) / len(errors))) if variances else float("nan")
+
+
+def table(header: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    head = list(header)
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
+
+
+def arm_table(results: Results, part: str) -> str:
+    rows = []
+    for arm in ARMS:
+        figures = {t: results.figures(arm, t, part) for t in TARGETS}
+        if figures["stiffness"] is None:
+            continue
+        facts = [results.facts(Run(arm, f, s)) for f, s in product(FOLDS, SEEDS)]
+        facts = [f for f in facts if f]
+        minutes = np.median([f["minutes"] for f in facts])
+        cells = [arm, f"{facts[0]['parameters']:,}", str(len(facts)), f"{minutes:.1f}"]
+        for one in figures.values():
+            cells.append(" / ".join(f"{one[k][0]:.3f}" for k in ("median", "mean")))
+            cells.append(f"{one['skill'][0]:.2f} ± {one['skill'][1]:.2f}")
+        rows.append(cells)
+    columns = [c for t in LABELS.values() for c in (f"{t} median / mean", "skill")]
+    return table(["arm", "parameters", "runs", "minutes", *columns], rows)
+
+
+def difference_table(results: Results, part: str, fraction: float = 1.0) -> str:
+    rows = []
+    for arm in ARMS:
+        cells = [arm]
+        for target in TARGETS:
+            own, base = (results.errors(a, target, part, fraction) for a in (arm, "shared"))
+            if arm == "shared" or not own:
+                continue
+            values = paired(own, base)
+            low, high = interval(values)
+            noise = seed_noise({k: v for k, v in base.items() if k in own})
+            cells.append(f"{values.mean():+.4f} [{low:+.4f}, {high:+.4f}]")
+            cells.append(f"{values.mean() / noise:+.1f}" if noise > 0 else "-")
+        if len(cells) > 1:
+            rows.append(cells)
+    columns = [c for t in LABELS.values() for c in (f"{t}: difference [95 %]", "in seed errors")]
+    return table(["arm - shared", *columns], rows)
+
+
+def detectable(results: Results, part: str) -> str:
+    rows = []
+    for target, label in LABELS.items():
+        base = results.errors("shared", target, part)
+        if base:
+            noise = seed_noise(base)
+            rows.append([label, f"{noise:.4f}", f"{POWER * noise:.4f}"])
+    return table(["target", "seed error of a paired mean difference", "smallest detectable"], rows)
+
+
+def learning_table(results: Results, part: str) -> str:
+    rows = []
+    for fraction, arm in product(sorted(EPOCHS), LEARNING_CURVE):
+        figures = {t: results.figures(arm, t, part, fraction) for t in TARGETS}
+        if figures["stiffness"] is None:
+            continue
+        cells = [f"{100 * fraction:.0f} %", arm, str(figures["stiffness"]["runs"])]
+        cells += [f"{f['median'][0]:.3f} / {f['mean'][0]:.3f}" for f in figures.values()]
+        cells += [f"{f['skill'][0]:.2f}" for f in figures.values()]
+        rows.append(cells)
+    names = list(LABELS.values())
+    columns = [f"{n} median / mean" for n in names] + [f"{n} skill" for n in names]
+    return table(["training data", "arm", "runs", *columns], rows)
+
+
+def group_table(results: Results, records: list[Record], part: str, group: Callable) -> str:
+    """Mean relative error of the stiffness and eps_total by a property of the crystal."""
+    rows = []
+    for target in ("stiffness", "dielectric"):
+        label = {r.source_id: group(r, f) for f in FOLDS for r in _part(records, target, f, part)}
+        for name in sorted(set(label.values())):
+            cells = [LABELS[target], name]
+            for arm in ARMS:
+                errors = results.errors(arm, target, part)
+                values = [e for one in errors.values() for k, e in one.items() if label[k] == name]
+                cells.append(f"{np.mean(values):.3f}" if values else "-")
+            crystals = sum(value == name for value in label.values())
+            rows.append([*cells, str(crystals)])
+    return table(["target", "group", *ARMS, "crystals"], rows)
+
+
+def _part(records: list[Record], target: str, fold: int, part: str) -> list[Record]:
+    return [r for r in getattr(split(records, fold), part) if r.dataset == TARGETS[target]]
+
+
+def crystal_system(record: Record, _: int) -> str:
+    number = analyse(record.atoms).space_group
+    return next(name for last, name in SYSTEMS.items() if number <= last)
+
+
+def rarest_class(records: list[Record]) -> Callable:
+    """Groups a crystal by how many training crystals of its data set share its rarest class."""
+    classes = {id(r): set(analyse(r.atoms).site_class.tolist()) for r in records}
+    counts = {}
+    for fold, dataset in product(FOLDS, set(TARGETS.values())):
+        count = np.zeros(len(SITE_CLASSES), dtype=int)
+        for r in split(records, fold).train:
+            if r.dataset == dataset:
+                count[list(classes[id(r)])] += 1
+        counts[fold, dataset] = count
+
+    def group(record: Record, fold: int) -> str:
+        fewest = min(counts[fold, record.dataset][list(classes[id(record)])])
+        return f"rarest class in < {RARE}" if fewest < RARE else f"rarest class in >= {RARE}"
+
+    return group
+
+
+def draw(results: Results, part: str, folder: Path) -> None:
+    """arms.svg: paired differences; learning.svg: error against training data."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    figure, axes = plt.subplots(1, 3, figsize=(10, 3.2), sharey=True)
+    for axis, (target, label) in zip(axes, LABELS.items()):
+        base = results.errors("shared", target, part)
+        names = [a for a in ARMS if a != "shared" and results.errors(a, target, part)]
+        for y, arm in enumerate(names):
+            values = paired(results.errors(arm, target, part), base)
+            low, high = interval(values)
+            axis.plot([low, high], [y, y], color="tab:blue")
+            axis.plot(values.mean(), y, "o", color="tab:blue")
+        axis.axvline(0, color="grey", linewidth=0.8)
+        axis.set(title=label, xlabel="mean relative error, arm - shared")
+        axis.set_yticks(range(len(names)), names)
+    figure.tight_layout()
+    figure.savefig(folder / "arms.svg")
+    figure, axes = plt.subplots(1, 3, figsize=(10, 3.2))
+    for axis, (target, label) in zip(axes, LABELS.items()):
+        for arm in LEARNING_CURVE:
+            points = {f: results.figures(arm, target, part, f) for f in sorted(EPOCHS)}
+            known = {f: p["mean"] for f, p in points.items() if p}
+            x = [100 * f for f in known]
+            y, s = zip(*known.values()) if known else ((), ())
+            axis.errorbar(x, y, s, marker="o", capsize=3, label=arm)
+        axis.set(title=label, xlabel="training data, %", ylabel="mean relative error")
+    axes[0].legend()
+    figure.tight_layout()
+    figure.savefig(folder / "learning.svg")
+
+
+def main(runs: str, database: str, output: str) -> None:
+    results, folder = Results(Path(runs)), Path(output)
+    records = read_database(Path(database), ["elastic", "dielectric"])
+    rarity = rarest_class(records)
+    folder.mkdir(parents=True, exist_ok=True)
+    text = "<!-- written by train/study_report.py -->\n"
+    for part in ("val", "test"):
+        text += f"\n## Arms, {part} parts of folds 0, 1, 2\n\n{arm_table(results, part)}"
+        text += f"\n## Paired differences, {part}\n\n{difference_table(results, part)}"
+        text += f"\n## What could have been seen, {part}\n\n{detectable(results, part)}"
+        text += f"\n## Learning curves, {part}\n\n{learning_table(results, part)}"
+        for fraction in (0.5, 0.25):
+            title = f"Paired differences with {fraction:.0%} of the training data, {part}"
+            text += f"\n## {title}\n\n{difference_table(results, part, fraction)}"
+    for title, group in (("crystal system", crystal_system), ("rarity of the class", rarity)):
+        text += f"\n## Mean relative error by {title}, test\n\n"
+        text += group_table(results, records, "test", group)
+    (folder / "tables.md").write_text(text)
+    draw(results, "test", folder)
+    print(text)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
