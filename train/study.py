@@ -10,9 +10,11 @@ All arms of a (fold, seed, fraction) see the same crystals in the same order, so
 arms are paired. The arms:
 
     shared    no classes
-    gate, lowrank, full   see network/classes.py
+    gate, full, lowrank   see network/classes.py
     wide      shared, with more channels: as many parameters as gate
     shuffled  gate, but the labels are dealt out anew over the orbits of all crystals
+    products  shared, with products of messages (network/product.py); another question, asked in
+              the same way because single runs cannot answer it
 """
 
 import json
@@ -40,11 +42,12 @@ from ase_eqtensor.train.recipe import LossWeights, Recipe
 
 ARMS = {
     "shared": {},
+    "products": {"products": 32},
     "gate": {"class_mode": "gate"},
-    "lowrank": {"class_mode": "lowrank"},
-    "full": {"class_mode": "full"},
-    "wide": {"hidden": "81x0e + 41x1o + 41x2e", "output": "81x0e + 41x2e + 41x4e"},
+    "wide": {"hidden": "82x0e + 41x1o + 41x2e", "output": "82x0e + 41x2e + 41x4e"},
     "shuffled": {"class_mode": "gate"},
+    "full": {"class_mode": "full"},
+    "lowrank": {"class_mode": "lowrank"},
 }
 EPOCHS = {1.0: 30, 0.5: 40, 0.25: 60}  # by fraction of the training data
 LEARNING_CURVE = ("shared", "gate", "full")

@@ -60,23 +60,43 @@ class ClassWeights(nn.Module):
             return self.weight + term.unflatten(2, self.direction.shape[2:])
         return self.weight
 
+    def factors(self, site_class: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor | None]:
+        """The weights of atoms (N,) as a table and, for gates, a factor (N, members, ..., C) on
+        the output channels: a linear map is cheaper when the factor comes after it."""
+        if self.mode == "gate":
+            return self.weight, 1 + self.gate[:, site_class].squeeze(-2).transpose(0, 1)
+        return self.table(), None
+
 
 class ClassLinear(nn.Module):
-    """Channel-mixing map of one irrep with class-indexed weights: y^k = x w^k / sqrt(fan in)."""
+    """Channel-mixing map of one irrep with class-indexed weights: y^k = x w^k / sqrt(fan in).
 
-    def __init__(self, fan_in: int, fan_out: int, mode: ClassMode, classes: int, members: int = 1):
+    `std` is that of the initial w; 1 makes y as large as x.
+    """
+
+    def __init__(
+        self,
+        fan_in: int,
+        fan_out: int,
+        mode: ClassMode,
+        classes: int,
+        members: int = 1,
+        std: float = 1.0,
+    ):
         super().__init__()
-        self.weights = ClassWeights((fan_in, fan_out), 1.0, mode, classes, members)
+        self.weights = ClassWeights((fan_in, fan_out), std, mode, classes, members)
         self.norm = fan_in**-0.5
 
     def forward(self, x: torch.Tensor, site_class: torch.Tensor) -> torch.Tensor:
         """(N, m, M fan_in) -> (N, m, M fan_out) for atoms of the classes site_class (N,)."""
-        table = self.weights.table() * self.norm
+        table, gain = self.weights.factors(site_class)
         members, classes, fan_in, _ = table.shape
         if classes == 1:
             rows = x.reshape(-1, members, fan_in).transpose(0, 1)
-            out = torch.bmm(rows, table[:, 0]).transpose(0, 1)
-            return out.reshape(*x.shape[:2], -1)
-        rows = split_members(x, members).transpose(1, 2)
-        weights = table[:, site_class].transpose(0, 1)
-        return torch.matmul(rows, weights).transpose(1, 2).flatten(2)
+            out = torch.bmm(rows, table[:, 0] * self.norm).transpose(0, 1)
+            out = out.reshape(*x.shape[:2], -1)
+        else:
+            rows = split_members(x, members).transpose(1, 2)
+            weights = (table * self.norm)[:, site_class].transpose(0, 1)
+            out = torch.matmul(rows, weights).transpose(1, 2).flatten(2)
+        return out if gain is None else out * gain.flatten(1)[:, None]

@@ -203,13 +203,16 @@ class Convolution(nn.Module):
         collected: dict[int, list[torch.Tensor]] = {lo: [] for lo in self.outgoing}
         for li, own in blocks_by_l(features, self.incoming, self.members).items():
             degrees = self.degrees[li]
-            weights = self.filters[str(li)].table().movedim(0, 3).flatten(3) * self.norm
+            table, gain = self.filters[str(li)].factors(graph.site_class)
+            weights = table.movedim(0, 3).flatten(3) * self.norm
             weights = weights[..., None, :].expand(-1, -1, -1, 2 * li + 1, -1).flatten(3)
             pooled = NeighbourSum.apply(own.flatten(1), weights, edges, degrees)
-            for lf, product in zip(degrees, pooled):
+            for i, (lf, product) in enumerate(zip(degrees, pooled)):
                 targets = self.targets(lf, li)
                 matrix = coupling(lf, li, targets, product.dtype, product.device)
                 coupled = matrix @ product.view(len(product), -1, own.shape[2])
+                if gain is not None:
+                    coupled = coupled * gain[:, :, i].flatten(1)[:, None]
                 for lo, part in zip(targets, coupled.split([2 * lo + 1 for lo in targets], 1)):
                     collected[lo].append(part)
         return {

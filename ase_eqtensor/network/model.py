@@ -47,7 +47,7 @@ class Architecture:
     head: int = 64
     mean_neighbours: float = 57.0
     class_mode: ClassMode = "shared"
-    products: int = 32
+    products: int = 0
     members: int = 1
     reference: dict[str, list[float]] = field(default_factory=dict)
 

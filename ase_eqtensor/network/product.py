@@ -13,16 +13,13 @@ from ..tensors.wigner import coupling
 from .classes import ClassLinear, ClassMode
 from .members import join_channels
 
-LIMIT = 10.0  # typical features are of order one
+LIMIT = 1e3  # features of a trained network stay below 5
+START = 0.1  # the network starts as one that is almost without products
 
 
 def bounded(x: torch.Tensor) -> torch.Tensor:
-    """Channels (N, 2l+1, C) with a root mean square below `LIMIT`; equivariant, and the identity
-    for what is much smaller.
-
-    A square grows faster than what it is made of: without a bound, features far from those of the
-    training data rule the sum, and large ones overflow. (A limit of 1 costs accuracy.)
-    """
+    """Channels (N, 2l+1, C) with a root mean square below `LIMIT`, so that squares of huge ones
+    do not overflow; equivariant, and the identity for all that a trained network meets."""
     return x * torch.rsqrt(1 + (x / LIMIT).square().mean(1, keepdim=True))
 
 
@@ -51,7 +48,7 @@ class SelfProduct(nn.Module):
         count = {lo: sum(lo in targets for targets in self.paths.values()) for lo in irreps}
         self.mix = nn.ModuleDict(
             {
-                str(lo): ClassLinear(count[lo] * width, c, mode, classes, members)
+                str(lo): ClassLinear(count[lo] * width, c, mode, classes, members, START)
                 for lo, c in irreps.items()
             }
         )
