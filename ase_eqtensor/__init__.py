@@ -4,14 +4,19 @@ Importing the package adds the method `get_property` to `ase.Atoms` if ASE has n
 is changed.
 """
 
-from importlib.metadata import version
-
 from .calculator import EqTensorCalculator, add_get_property
 from .prediction import Prediction
 from .pretrained import available_models, load_model
 from .properties import PROPERTIES
 
 __all__ = ["PROPERTIES", "EqTensorCalculator", "Prediction", "available_models", "load_model"]
-__version__ = version("ase-eqtensor")
 
 add_get_property()
+
+
+def __getattr__(name: str) -> str:
+    if name == "__version__":  # looked up when asked for: reading metadata takes time
+        from importlib.metadata import version
+
+        return version("ase-eqtensor")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

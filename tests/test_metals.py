@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from ase import Atoms
 from ase.build import bulk, make_supercell
-from pymatgen.core import Composition
+from pymatgen.core import Composition, Element
 
+from ase_eqtensor.crystal import metals
 from ase_eqtensor.crystal.metals import (
     BLOCK_WEIGHTS,
     TERM_WEIGHTS,
@@ -13,6 +14,7 @@ from ase_eqtensor.crystal.metals import (
     is_likely_metal,
     metal_score,
 )
+from ase_eqtensor.crystal.periodic_table import element
 
 pytest.importorskip("pandas")  # the database code belongs to the extra `data`
 from ase_eqtensor.train.database import write_database  # noqa: E402
@@ -156,3 +158,13 @@ def test_rates_from_a_database(tmp_path, monkeypatch, capsys):
     printed = capsys.readouterr().out
     assert "known metallic compounds missed" in printed
     assert all(f'"{name}"' in printed for name in (*BLOCK_WEIGHTS, *TERM_WEIGHTS))
+
+
+@pytest.mark.filterwarnings("ignore:No Pauling electronegativity")
+def test_table_of_elements_is_pymatgens():
+    for z in range(1, 119):
+        expected, kept = Element.from_Z(z), element(z)
+        assert (kept.group, kept.metal) == (expected.group, expected.is_metal)
+        np.testing.assert_equal(kept.electronegativity, expected.X)
+        assert metals._is_lanthanoid(z) == expected.is_lanthanoid
+        assert metals._is_actinoid(z) == expected.is_actinoid

@@ -29,7 +29,8 @@ from typing import NamedTuple
 
 import numpy as np
 from ase import Atoms
-from pymatgen.core import Element
+
+from .periodic_table import element
 
 # Weights of the blocks' atomic fractions, in log odds; noble gases count as halogens.
 BLOCK_WEIGHTS = {
@@ -130,14 +131,13 @@ def _closes_shells(elements: list[_Element], counts: np.ndarray) -> bool:
 
 @cache
 def _element(z: int) -> _Element:
-    element = Element.from_Z(z)
-    group = element.group
-    negativity = element.X if z <= 103 and z not in (2, 10, 18) else 2.0  # none tabulated
+    group, negativity, metal = element(z)
+    negativity = negativity if z <= 103 and z not in (2, 10, 18) else 2.0  # none tabulated
     if z == 1:
         electrons, charges, vacancies = 1, (1,), 1
-    elif element.is_lanthanoid:
+    elif _is_lanthanoid(z):
         electrons, charges, vacancies = 3, _LANTHANOID_CHARGES.get(z, (3,)), 0
-    elif element.is_actinoid:
+    elif _is_actinoid(z):
         electrons, charges, vacancies = min(z - 86, 6), (4,), 0
     elif group <= 12:
         electrons = group if group < 12 else 2
@@ -145,21 +145,28 @@ def _element(z: int) -> _Element:
     else:  # may keep its s electrons, as Sn2+ does
         electrons, charges, vacancies = group - 10, (group - 10, group - 12), 18 - group
     return _Element(
-        _BLOCKS.index(_block(element)),
+        _BLOCKS.index(_block(z, group)),
         negativity,
         electrons,
         charges,
         vacancies,
-        element.is_metal,
+        metal,
     )
 
 
-def _block(element: Element) -> str:
-    z, group = element.Z, element.group
+def _is_lanthanoid(z: int) -> bool:
+    return 57 <= z <= 71
+
+
+def _is_actinoid(z: int) -> bool:
+    return 89 <= z <= 103
+
+
+def _block(z: int, group: int) -> str:
     by_element = {1: "H", 5: "B", 6: "C", 7: "N", 8: "O"}
     if z in by_element:
         return by_element[z]
-    if element.is_actinoid:
+    if _is_actinoid(z):
         return "actinoids"
     if group <= 3:
         return ("alkali", "alkaline earth", "rare earth")[group - 1]
