@@ -1,9 +1,10 @@
 """Tables and figures of the class study, from the runs of `train/study.py`:
 
-    python -m ase_eqtensor.train.study_report FOLDER crystals.db docs/class-study
+    python -m ase_eqtensor.train.study_report FOLDER crystals.db docs/class-study [val or test]
 
-writes tables.md, arms.svg and learning.svg. Differences are paired: the same crystal, fold and seed
-with and without classes. The unit of the bootstrap is the crystal, averaged over seeds.
+writes tables-PART.md, arms-PART.svg and learning-PART.svg for the val parts, by which choices are
+made, or, once these stand, for the test parts. Differences are paired: the same crystal, fold and
+seed with and without classes. The unit of the bootstrap is the crystal, averaged over seeds.
 """
 
 import json
@@ -213,7 +214,7 @@ def rarest_class(records: list[Record]) -> Callable:
 
 
 def draw(results: Results, part: str, folder: Path) -> None:
-    """arms.svg: paired differences; learning.svg: error against training data."""
+    """arms-PART.svg: paired differences; learning-PART.svg: error against training data."""
     import matplotlib
 
     matplotlib.use("Agg")
@@ -232,7 +233,7 @@ def draw(results: Results, part: str, folder: Path) -> None:
         axis.set(title=label, xlabel="mean relative error, arm - shared")
         axis.set_yticks(range(len(names)), names)
     figure.tight_layout()
-    figure.savefig(folder / "arms.svg")
+    figure.savefig(folder / f"arms-{part}.svg")
     figure, axes = plt.subplots(1, 3, figsize=(10, 3.2))
     for axis, (target, label) in zip(axes, LABELS.items()):
         for arm in LEARNING_CURVE:
@@ -244,28 +245,31 @@ def draw(results: Results, part: str, folder: Path) -> None:
         axis.set(title=label, xlabel="training data, %", ylabel="mean relative error")
     axes[0].legend()
     figure.tight_layout()
-    figure.savefig(folder / "learning.svg")
+    figure.savefig(folder / f"learning-{part}.svg")
 
 
-def main(runs: str, database: str, output: str) -> None:
+def main(runs: str, database: str, output: str, part: str = "val") -> None:
     results, folder = Results(Path(runs)), Path(output)
     records = read_database(Path(database), ["elastic", "dielectric"])
-    rarity = rarest_class(records)
     folder.mkdir(parents=True, exist_ok=True)
-    text = "<!-- written by train/study_report.py -->\n"
-    for part in ("val", "test"):
-        text += f"\n## Arms, {part} parts of folds 0, 1, 2\n\n{arm_table(results, part)}"
-        text += f"\n## Paired differences, {part}\n\n{difference_table(results, part)}"
-        text += f"\n## What could have been seen, {part}\n\n{detectable(results, part)}"
-        text += f"\n## Learning curves, {part}\n\n{learning_table(results, part)}"
-        for fraction in (0.5, 0.25):
-            title = f"Paired differences with {fraction:.0%} of the training data, {part}"
-            text += f"\n## {title}\n\n{difference_table(results, part, fraction)}"
-    for title, group in (("crystal system", crystal_system), ("rarity of the class", rarity)):
-        text += f"\n## Mean relative error by {title}, test\n\n"
-        text += group_table(results, records, "test", group)
-    (folder / "tables.md").write_text(text)
-    draw(results, "test", folder)
+    sections = {
+        "Arms": arm_table(results, part),
+        "Paired differences": difference_table(results, part),
+        "What could have been seen": detectable(results, part),
+        "Learning curves": learning_table(results, part),
+        "Paired differences, half of the training data": difference_table(results, part, 0.5),
+        "Paired differences, a quarter of it": difference_table(results, part, 0.25),
+        "Mean relative error by crystal system": group_table(
+            results, records, part, crystal_system
+        ),
+        "Mean relative error by rarity of the class": group_table(
+            results, records, part, rarest_class(records)
+        ),
+    }
+    text = f"<!-- written by train/study_report.py: {part} parts of folds 0, 1, 2 -->\n"
+    text += "".join(f"\n## {title}\n\n{body}" for title, body in sections.items())
+    (folder / f"tables-{part}.md").write_text(text)
+    draw(results, part, folder)
     print(text)
 
 
