@@ -30,7 +30,7 @@ from torch import nn
 
 from ..crystal.graph import GraphBatch
 from ..tensors.irreps import Irreps
-from ..tensors.wigner import coupling
+from ..tensors.wigner import couple, product_degrees
 from .classes import ClassLinear, ClassMode, ClassWeights
 from .harmonics import spherical_harmonics
 from .members import join_channels
@@ -169,7 +169,7 @@ class Convolution(nn.Module):
     ):
         super().__init__()
         self.incoming, self.outgoing, self.members = incoming, outgoing, members
-        self.radial, self.lmax = radial, lmax
+        self.lmax = lmax
         self.norm = mean_neighbours**-0.5
         self.degrees: dict[int, tuple[int, ...]] = {}  # li -> the lf that couple it to some lo
         self.filters = nn.ModuleDict()
@@ -192,9 +192,7 @@ class Convolution(nn.Module):
 
     def targets(self, lf: int, li: int) -> tuple[int, ...]:
         """The degrees lo of natural parity that the path (lf, li) leads to."""
-        return tuple(
-            lo for lo in self.outgoing if abs(lf - li) <= lo <= lf + li and (lf + li + lo) % 2 == 0
-        )
+        return product_degrees(lf, li, self.outgoing)
 
     def forward(
         self, features: torch.Tensor, edges: list[EdgeBlock], graph: GraphBatch
@@ -208,12 +206,10 @@ class Convolution(nn.Module):
             weights = weights[..., None, :].expand(-1, -1, -1, 2 * li + 1, -1).flatten(3)
             pooled = NeighbourSum.apply(own.flatten(1), weights, edges, degrees)
             for i, (lf, product) in enumerate(zip(degrees, pooled)):
-                targets = self.targets(lf, li)
-                matrix = coupling(lf, li, targets, product.dtype, product.device)
-                coupled = matrix @ product.view(len(product), -1, own.shape[2])
+                product = product.view(len(product), -1, own.shape[2])
                 if gain is not None:
-                    coupled = coupled * gain[:, :, i].flatten(1)[:, None]
-                for lo, part in zip(targets, coupled.split([2 * lo + 1 for lo in targets], 1)):
+                    product = product * gain[:, :, i].flatten(1)[:, None]
+                for lo, part in couple(product, lf, li, self.targets(lf, li)).items():
                     collected[lo].append(part)
         return {
             lo: self.mix[str(lo)](join_channels(parts, self.members), graph.site_class)

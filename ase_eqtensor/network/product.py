@@ -5,11 +5,13 @@ square contains pairs of neighbours, and with them angles between bonds, at the 
 atom instead of per pair (R. Drautz, Phys. Rev. B 99, 014104 (2019); I. Batatia et al., MACE, 2022).
 """
 
+from itertools import combinations_with_replacement
+
 import torch
 from torch import nn
 
 from ..tensors.irreps import Irreps
-from ..tensors.wigner import coupling
+from ..tensors.wigner import couple, product_degrees
 from .classes import ClassLinear, ClassMode
 from .members import join_channels
 
@@ -38,12 +40,8 @@ class SelfProduct(nn.Module):
             {str(l): ClassLinear(c, width, "shared", 1, members) for l, c in irreps.items()}
         )
         self.paths = {
-            (l1, l2): tuple(
-                lo for lo in irreps if l2 - l1 <= lo <= l1 + l2 and (l1 + l2 + lo) % 2 == 0
-            )
-            for l1 in irreps
-            for l2 in irreps
-            if l1 <= l2
+            (l1, l2): product_degrees(l1, l2, irreps)
+            for l1, l2 in combinations_with_replacement(irreps, 2)
         }
         count = {lo: sum(lo in targets for targets in self.paths.values()) for lo in irreps}
         self.mix = nn.ModuleDict(
@@ -61,8 +59,7 @@ class SelfProduct(nn.Module):
         collected: dict[int, list[torch.Tensor]] = {lo: [] for lo in self.irreps}
         for (l1, l2), targets in self.paths.items():
             pairs = (v[l1][:, :, None] * v[l2][:, None]).flatten(1, 2)
-            coupled = coupling(l1, l2, targets, pairs.dtype, pairs.device) @ pairs
-            for lo, part in zip(targets, coupled.split([2 * lo + 1 for lo in targets], 1)):
+            for lo, part in couple(pairs, l1, l2, targets).items():
                 collected[lo].append(part)
         return {
             lo: self.mix[str(lo)](join_channels(parts, self.members), site_class)

@@ -7,6 +7,7 @@ are kept in a file, which `write_table` makes, and e3nn is asked for others only
 The tables are cached, and never as inference tensors: a prediction may come before a training.
 """
 
+from collections.abc import Iterable
 from functools import cache
 from itertools import product
 from pathlib import Path
@@ -26,9 +27,22 @@ def clebsch_gordan(l1: int, l2: int, l3: int) -> torch.Tensor:
     return _from_e3nn(l1, l2, l3) if known is None else torch.from_numpy(known)
 
 
+def product_degrees(l1: int, l2: int, degrees: Iterable[int]) -> tuple[int, ...]:
+    """Those of `degrees` that a product of l1 and l2 contains in natural parity."""
+    return tuple(l for l in degrees if abs(l1 - l2) <= l <= l1 + l2 and (l1 + l2 + l) % 2 == 0)
+
+
+def couple(
+    products: torch.Tensor, l1: int, l2: int, degrees: tuple[int, ...]
+) -> dict[int, torch.Tensor]:
+    """{l: (N, 2l+1, C)} from products (N, (2 l1 + 1)(2 l2 + 1), C), the index of l1 first."""
+    coupled = _coupling(l1, l2, degrees, products.dtype, products.device) @ products
+    return dict(zip(degrees, coupled.split([2 * l + 1 for l in degrees], 1)))
+
+
 @cache
 @torch.inference_mode(False)
-def coupling(
+def _coupling(
     l1: int, l2: int, targets: tuple[int, ...], dtype: torch.dtype, device: torch.device
 ) -> torch.Tensor:
     """Matrix (sum_l (2l+1), (2 l1 + 1)(2 l2 + 1)) that takes products of l1 and l2 to all l in
@@ -51,6 +65,10 @@ def _from_e3nn(l1: int, l2: int, l3: int) -> torch.Tensor:
 
 def write_table() -> None:
     """Write the symbols with l1 + l2 + l3 even and all l up to `LMAX`."""
-    degrees = product(range(LMAX + 1), repeat=3)
-    kept = [d for d in degrees if abs(d[0] - d[1]) <= d[2] <= d[0] + d[1] and sum(d) % 2 == 0]
+    degrees = range(LMAX + 1)
+    kept = [
+        (l1, l2, l3)
+        for l1, l2 in product(degrees, repeat=2)
+        for l3 in product_degrees(l1, l2, degrees)
+    ]
     np.savez_compressed(TABLE, **{"{},{},{}".format(*d): _from_e3nn(*d).numpy() for d in kept})
