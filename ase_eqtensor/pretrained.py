@@ -1,8 +1,9 @@
 """Models on disk: plain tensors (safetensors) with a JSON card beside them.
 
 `NAME.safetensors` holds the weights and the architecture that they belong to, `NAME.json` the card:
-the architecture again, level of theory, elements seen in training, data, recipe, figures and the
-hash of the weights file. Nothing is ever unpickled.
+the architecture again, level of theory, elements seen in training, the fold that each member of the
+ensemble left out, data, recipe, figures and the hash of the weights file. Nothing is ever
+unpickled.
 """
 
 import copy
@@ -20,7 +21,7 @@ from .errors import ModelError
 from .network.model import Architecture, TensorNetwork
 
 DEFAULT_MODEL = "joint-v1"
-CARD_FORMAT = 1
+CARD_FORMAT = 2
 CARD_KEYS = {
     "name": str,
     "format": int,
@@ -28,6 +29,7 @@ CARD_KEYS = {
     "architecture": dict,
     "level_of_theory": dict,
     "elements": dict,
+    "members": list,
 }
 
 
@@ -51,6 +53,16 @@ class Model:
     def level_of_theory(self) -> dict[str, str]:
         """Property -> first-principles method of the training data."""
         return self.card["level_of_theory"]
+
+    @property
+    def folds(self) -> list[int]:
+        """The folds that members of the ensemble left out; their crystals can be predicted by
+        networks that never saw them."""
+        return sorted({member["fold"] for member in self.card["members"]})
+
+    def members_without(self, fold: int) -> list[int]:
+        """Indices of the members that left a fold out."""
+        return [i for i, member in enumerate(self.card["members"]) if member["fold"] == fold]
 
     def on(self, device: str, dtype: torch.dtype) -> "Model":
         """The same model on a device and in a precision; the original is left as it is."""
@@ -90,18 +102,17 @@ def load_model(model: str | Path | None = None) -> Model:
             built_for = json.loads((file.metadata() or {}).get("architecture", "null"))
         if built_for != card["architecture"]:
             raise ValueError(f"the weights were made for {built_for}")
-        with torch.random.fork_rng(devices=[]):  # initial weights are drawn and thrown away
-            network = TensorNetwork(Architecture(**built_for))
-        network.load_state_dict(load_file(weights), strict=True)
+        network = TensorNetwork.trained(Architecture(**built_for), load_file(weights))
     except (SafetensorError, RuntimeError, TypeError, ValueError) as error:
         raise ModelError(f"{weights} does not fit the architecture in its card: {error}") from error
-    return Model(network.eval().requires_grad_(False), card)
+    return Model(network, card)
 
 
 def save_model(network: TensorNetwork, card: dict, path: Path) -> Path:
     """Write `path`.safetensors and `path`.json; returns the path of the weights.
 
-    `card` needs "level_of_theory" and "elements"; name, architecture, format and hash are added.
+    `card` needs "level_of_theory", "elements" and "members"; name, architecture, format and hash
+    are added.
     """
     weights = path.with_name(path.name.removesuffix(".safetensors") + ".safetensors")
     weights.parent.mkdir(parents=True, exist_ok=True)

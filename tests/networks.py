@@ -25,7 +25,7 @@ CARD = {
         "electronic": [z for z in ALL_ELEMENTS if z != 43],
         "dielectric": [z for z in ALL_ELEMENTS if z != 43],
     },
-    "recipe": {"fold": 0},
+    "members": [{"fold": 0, "seed": 0}],
 }
 
 

@@ -188,7 +188,7 @@ def test_report(trained):
     database, path = trained
     model = load_model(path)
     report = json.loads(json.dumps(evaluate(model, records(), "test")))
-    assert (report["model"], report["sha256"], report["fold"]) == (model.name, model.sha256, 0)
+    assert (report["model"], report["sha256"], report["folds"]) == (model.name, model.sha256, [0])
     for name, rows in report["crystals"].items():
         tested = [r for r in records() if r.fold == 0 and name in scored_as(r)]
         assert [row["source_id"] for row in rows] == [r.source_id for r in tested]

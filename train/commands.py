@@ -107,7 +107,7 @@ def evaluate(
     if part not in ("val", "test"):
         raise typer.BadParameter(f"{part!r}: choose val or test", param_hint="--part")
     report = evaluate_model(load_model(model), read_database(database), part)
-    console.print(f"{report['model']}, fold {report['fold']} {part}")
+    console.print(f"{report['model']}, {part} parts of folds {report['folds']}")
     for name, figures in report["figures"].items():
         table = Table(name, "value [95 % interval]")
         for key, value in figures.items():

@@ -1,4 +1,4 @@
-"""Scoring a model on the test part of a fold: figures, per-crystal predictions, parity plots."""
+"""Scoring a model out of fold: figures, per-crystal predictions, parity plots."""
 
 import json
 from collections.abc import Sequence
@@ -8,12 +8,10 @@ import numpy as np
 import plotly.graph_objects as go
 import torch
 
-from ase_eqtensor.errors import DataError
 from ase_eqtensor.pretrained import Model
 from ase_eqtensor.tensors.moduli import hill_average
 from ase_eqtensor.tensors.notation import GPA, mandel_to_voigt
-from ase_eqtensor.train.dataset import TENSORS, Sample, loader, prepare
-from ase_eqtensor.train.folds import split
+from ase_eqtensor.train.dataset import TENSORS
 from ase_eqtensor.train.metrics import (
     dielectric_summary,
     energy_summary,
@@ -22,6 +20,7 @@ from ase_eqtensor.train.metrics import (
     relative_errors,
     stiffness_summary,
 )
+from ase_eqtensor.train.outputs import out_of_fold
 from ase_eqtensor.train.record import Record
 
 TARGETS = TENSORS | {"moduli": "moduli", "formation_energy": "formation_energy"}
@@ -36,47 +35,36 @@ _SCORES = {  # figures of each target, and those of them that the trivial answer
 
 
 def evaluate(model: Model, records: Sequence[Record], part: str = "test") -> dict:
-    """Figures of the bare network on one part of its fold, with every crystal's prediction.
+    """Figures of the bare network out of fold, with every crystal's prediction.
 
     Args:
-        model: the model to score.
+        model: the model to score. Those of its members that left a fold out predict the crystals
+            of that fold, so none of them has trained on what it is scored by.
         records: the database. Tensors are always scored, K and G (of crystals that have no
             tensor) and formation energies if the model was trained on that data set.
         part: "val" (for choices) or "test" (for reports; every row, quarantined ones too).
 
     Returns:
-        {"model", "sha256", "fold", "part", "figures": {target: ...}, "crystals": {target:
+        {"model", "sha256", "folds", "part", "figures": {target: ...}, "crystals": {target:
         [...]}} for the targets that occur in the part, of `TARGETS`. Stiffness tensors in GPa
         (Voigt). "constant" is what the median of the training values scores, the trivial answer
         to compare with.
 
     Raises DataError if nothing is left to score.
     """
-    fold, datasets = (model.card["recipe"][key] for key in ("fold", "datasets"))
-    known = [r for r in records if TENSORS.keys() & r.targets.keys() or r.dataset in datasets]
-    parts = split(known, fold)
-    if not getattr(parts, part):
-        raise DataError(f"no crystal to score is in the {part} part of fold {fold}")
-    samples = prepare(getattr(parts, part), model.network.architecture.cutoff)
-    trained = [Sample(record, None).targets for record in parts.train]
-    report = {"model": model.name, "sha256": model.sha256, "fold": fold, "part": part}
+    predictions = out_of_fold(model, records, part)
+    report = {"model": model.name, "sha256": model.sha256, "folds": model.folds, "part": part}
     report |= {"figures": {}, "crystals": {}}
-    outputs = _outputs(model.network, samples)
     for name, output in TARGETS.items():
-        chosen = [i for i, s in enumerate(samples) if output in s.targets]
-        if not chosen:
+        if output not in predictions:
             continue
-        target = np.stack([samples[i].targets[output] for i in chosen])
-        predicted = np.stack([outputs[i][output] for i in chosen])
+        found = predictions[output]
         score, compared = _SCORES[output]
-        report["figures"][name] = score(predicted, target)
-        if values := [t[output] for t in trained if output in t]:
-            middle = np.broadcast_to(np.median(values, axis=0), target.shape).copy()
-            constant = score(middle, target)
+        report["figures"][name] = score(found.predicted, found.target)
+        if found.constant is not None:
+            constant = score(found.constant, found.target)
             report["figures"][name]["constant"] = {k: constant[k] for k in compared}
-        report["crystals"][name] = _crystals(
-            [samples[i].record for i in chosen], output, predicted, target
-        )
+        report["crystals"][name] = _crystals(found.records, output, found.predicted, found.target)
     return report
 
 
@@ -86,19 +74,6 @@ def write_report(report: dict, folder: Path) -> list[Path]:
     path = folder / "report.json"
     path.write_text(json.dumps(report, indent=1) + "\n")
     return [path, *(_parity(name, rows, folder) for name, rows in report["crystals"].items())]
-
-
-def _outputs(network: torch.nn.Module, samples: Sequence[Sample]) -> list[dict[str, np.ndarray]]:
-    """Outputs of the network for each crystal, and "moduli", K and G (2,) in GPa."""
-    out = []
-    with torch.inference_mode():
-        for batch in loader(samples, 64):
-            result = network(batch.graph)
-            k_and_g = hill_average(result["stiffness"], result["compliance"])
-            result["moduli"] = torch.stack(k_and_g, dim=1) / GPA
-            result = {k: v.cpu().numpy() for k, v in result.items()}
-            out += [{k: v[i] for k, v in result.items()} for i in range(len(batch.graph.size))]
-    return out
 
 
 def _crystals(records, output: str, predicted: np.ndarray, target: np.ndarray) -> list[dict]:

@@ -121,7 +121,7 @@ def main(database: str, name: str | None = None) -> None:
     """Print the table for the test crystals of the model's fold."""
     model = load_model(name)
     records = read_database(database, ["elastic", "dielectric"])
-    crystals = [r.atoms for r in split(records, model.card["recipe"]["fold"]).test]
+    crystals = [r.atoms for r in split(records, model.folds[0]).test]
     warnings.simplefilter("ignore")
     print(f"{model.name}: {len(crystals)} test crystals, relative deviations")
     for dtype in ("float32", "float64"):

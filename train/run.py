@@ -51,6 +51,7 @@ def train(
         "package_version": __version__,
         "level_of_theory": level_of_theory(parts.train),
         "elements": covered_elements(parts.train),
+        "members": [{"fold": recipe.fold, "seed": recipe.seed}],
         "data": describe(parts, recipe.datasets),
         "recipe": recipe.to_dict(),
         "minutes": round((time.perf_counter() - start) / 60, 1),

@@ -23,21 +23,21 @@ import shutil
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
 
 import numpy as np
-import torch
 from filelock import FileLock, Timeout
 
 from ase_eqtensor.crystal.symmetry import analyse
 from ase_eqtensor.network.model import Architecture
 from ase_eqtensor.train.database import read_database
-from ase_eqtensor.train.dataset import Sample, loader, prepare
+from ase_eqtensor.train.dataset import Sample, prepare
 from ase_eqtensor.train.fit import TrainingSamples, fit
 from ase_eqtensor.train.folds import split
-from ase_eqtensor.train.module import TensorModule
+from ase_eqtensor.train.outputs import compare
 from ase_eqtensor.train.recipe import LossWeights, Recipe
 
 ARMS = {
@@ -142,22 +142,6 @@ def shuffled_classes(samples: Sequence[Sample], seed: int = 0) -> list[Sample]:
     return out
 
 
-def predictions(module: TensorModule, samples: Sequence[Sample]) -> dict[str, np.ndarray]:
-    """{target/predicted, target/true, target/id} of the crystals that have the target."""
-    columns: dict[str, list] = {}
-    start = 0
-    with torch.inference_mode():
-        for batch in loader(samples, 64):
-            output = module.network(batch.graph)
-            for name, (index, true) in batch.targets.items():
-                columns.setdefault(f"{name}/predicted", []).append(output[name][index].numpy())
-                columns.setdefault(f"{name}/true", []).append(true.numpy())
-                ids = [samples[start + i].record.source_id for i in index.tolist()]
-                columns.setdefault(f"{name}/id", []).append(np.array(ids))
-            start += len(batch.graph.size)
-    return {name: np.concatenate(parts) for name, parts in columns.items()}
-
-
 def execute(run: Run, plan: Plan, parts: dict[str, list[Sample]], folder: Path) -> None:
     """Train one run and store its predictions; the scratch files of the training are removed."""
     recipe = recipe_of(run, plan)
@@ -171,11 +155,12 @@ def execute(run: Run, plan: Plan, parts: dict[str, list[Sample]], folder: Path) 
         "parameters": sum(p.numel() for p in module.parameters()),
         "train": len(train),
     }
-    columns = {
-        f"{part}/{name}": values
-        for part in ("val", "test")
-        for name, values in predictions(module, parts[part]).items()
-    }
+    columns = {}
+    for part in ("val", "test"):
+        for name, found in compare(module.network, parts[part]).items():
+            ids = np.array([record.source_id for record in found.records])
+            sides = {"predicted": found.predicted, "true": found.target, "id": ids}
+            columns |= {f"{part}/{name}/{side}": values for side, values in sides.items()}
     np.savez_compressed(folder / f"{run.name}.part.npz", facts=json.dumps(facts), **columns)
     os.replace(folder / f"{run.name}.part.npz", folder / f"{run.name}.npz")
     shutil.rmtree(scratch)
@@ -186,25 +171,21 @@ def main(database: str, folder: str, plan_name: str = "tensors") -> None:
     plan, where = PLANS[plan_name], Path(folder)
     where.mkdir(parents=True, exist_ok=True)
     records = read_database(Path(database), list(plan.datasets))
-    samples = prepare([r for r in records], Architecture().cutoff)
+    samples = prepare(records, Architecture().cutoff)
     dealt = shuffled_classes(samples) if any(r.arm == "shuffled" for r in plan.runs) else samples
     for run in plan.runs:
         lock = FileLock(where / f"{run.name}.lock")  # the system frees it if the process dies
-        try:
-            lock.acquire(blocking=False)
-        except Timeout:  # another process is at it
-            continue
-        if (where / f"{run.name}.npz").exists():
-            lock.release()
-            continue
-        chosen = dealt if run.arm == "shuffled" else samples
-        by_record = {id(s.record): s for s in chosen}
-        by_part = split(records, run.fold)._asdict()
-        parts = {part: [by_record[id(r)] for r in rows] for part, rows in by_part.items()}
-        parts["val"] = [s for s in parts["val"] if not s.record.quarantine]
-        execute(run, plan, parts, where)
-        lock.release()
-        print(run.name, flush=True)
+        # where another process is at it, there is nothing to do
+        with suppress(Timeout), lock.acquire(blocking=False):
+            if (where / f"{run.name}.npz").exists():
+                continue
+            chosen = dealt if run.arm == "shuffled" else samples
+            by_record = {id(s.record): s for s in chosen}
+            by_part = split(records, run.fold)._asdict()
+            parts = {part: [by_record[id(r)] for r in rows] for part, rows in by_part.items()}
+            parts["val"] = [s for s in parts["val"] if not s.record.quarantine]
+            execute(run, plan, parts, where)
+            print(run.name, flush=True)
 
 
 if __name__ == "__main__":

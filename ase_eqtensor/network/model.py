@@ -94,6 +94,14 @@ class TensorNetwork(nn.Module):
         # no buffers: casting the network must not cost the tensor algebra its float64
         self.float()  # whatever torch's default dtype is
 
+    @classmethod
+    def trained(cls, architecture: Architecture, state: dict[str, torch.Tensor]) -> "TensorNetwork":
+        """Network in evaluation mode with the weights `state`; RuntimeError if they do not fit."""
+        with torch.random.fork_rng(devices=[]):  # initial weights are drawn and thrown away
+            network = cls(architecture)
+        network.load_state_dict(state)
+        return network.eval().requires_grad_(False)
+
     def forward(self, graph: GraphBatch) -> dict[str, torch.Tensor]:
         return self.tensors({k: v.mean(0) for k, v in self.logarithms(graph).items()})
 
