@@ -16,6 +16,7 @@ from .errors import FailedCrystalsWarning
 from .prediction import Prediction, Predictor
 from .pretrained import Model, load_model
 from .properties import PROPERTIES
+from .training_crystals import TrainingCrystal
 
 
 class EqTensorCalculator(Calculator):
@@ -97,6 +98,15 @@ class EqTensorCalculator(Calculator):
             "allow_untrained_elements": self.predictor.allow_untrained_elements,
         }
         return {"model": self.model.name, "sha256": self.model.sha256, **settings}
+
+    def seen(self, atoms=None) -> list[TrainingCrystal]:
+        """Crystals of the model's training data with the formula of `atoms` (ASE atoms or a
+        pymatgen structure; by default those of the last calculation), the same structures first.
+
+        Each has its source id and its first-principles tensors, see `TrainingCrystal`. Empty for a
+        crystal that is new to the model. Raises ModelError if the model lacks the list.
+        """
+        return self.model.seen(self.atoms if atoms is None else as_atoms(atoms))
 
     def calculate(
         self,

@@ -2,23 +2,27 @@
 
 `NAME.safetensors` holds the weights and the architecture that they belong to, `NAME.json` the card:
 the architecture again, level of theory, elements seen in training, the fold that each member of the
-ensemble left out, data, recipe, figures and the hash of the weights file. Nothing is ever
-unpickled.
+ensemble left out, data, recipe, figures and the hash of the weights file. `NAME.crystals.npz` lists
+the crystals of the training data (training_crystals.py). Nothing is ever unpickled.
 """
 
 import copy
 import hashlib
 import json
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
 from importlib import resources
 from pathlib import Path
 
 import torch
+from ase import Atoms
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 
 from .errors import ModelError
 from .network.model import Architecture, TensorNetwork
+from .training_crystals import TrainingCrystal, find, load_crystals, save_crystals
 
 DEFAULT_MODEL = "joint-v1"
 CARD_FORMAT = 2
@@ -35,10 +39,12 @@ CARD_KEYS = {
 
 @dataclass(frozen=True)
 class Model:
-    """A trained network and its card. `network` is in evaluation mode."""
+    """A trained network and its card. `network` is in evaluation mode; `crystals` is the file with
+    the crystals that it was trained on."""
 
     network: TensorNetwork
     card: dict
+    crystals: Path | None = None
 
     @property
     def name(self) -> str:
@@ -66,11 +72,32 @@ class Model:
 
     def on(self, device: str, dtype: torch.dtype) -> "Model":
         """The same model on a device and in a precision; the original is left as it is."""
-        return Model(copy.deepcopy(self.network).to(device, dtype), self.card)
+        return replace(self, network=copy.deepcopy(self.network).to(device, dtype))
 
     def trained_elements(self, target: str) -> frozenset[int]:
         """Atomic numbers that occur in the training data of a target ("stiffness", ...)."""
         return frozenset(self.card["elements"].get(target, ()))
+
+    @cached_property
+    def training_crystals(self) -> list[TrainingCrystal]:
+        """The crystals that at least one member was trained or selected on.
+
+        Raises ModelError if the file with them is missing or damaged.
+        """
+        path = "of unknown name" if self.crystals is None else self.crystals
+        try:
+            crystals = load_crystals(self.crystals)
+        except (OSError, TypeError, KeyError, ValueError) as error:
+            raise ModelError(
+                f"the list of training crystals {path} of model {self.name!r} cannot be read: "
+                f"{error}. Reinstall, or restore the file."
+            ) from error
+        return [crystal for crystal in crystals if self.folds != [crystal.fold]]
+
+    def seen(self, atoms: Atoms) -> list[TrainingCrystal]:
+        """Training crystals with the formula of `atoms`, the same structures first; see
+        `TrainingCrystal` for what they tell. Empty for a crystal new to the model."""
+        return find(atoms, self.training_crystals)
 
 
 def available_models() -> list[str]:
@@ -105,11 +132,13 @@ def load_model(model: str | Path | None = None) -> Model:
         network = TensorNetwork.trained(Architecture(**built_for), load_file(weights))
     except (SafetensorError, RuntimeError, TypeError, ValueError) as error:
         raise ModelError(f"{weights} does not fit the architecture in its card: {error}") from error
-    return Model(network, card)
+    return Model(network, card, _crystals_beside(weights))
 
 
-def save_model(network: TensorNetwork, card: dict, path: Path) -> Path:
-    """Write `path`.safetensors and `path`.json; returns the path of the weights.
+def save_model(
+    network: TensorNetwork, card: dict, path: Path, crystals: Sequence[TrainingCrystal] = ()
+) -> Path:
+    """Write `path`.safetensors, `path`.json and `path`.crystals.npz; returns the first.
 
     `card` needs "level_of_theory", "elements" and "members"; name, architecture, format and hash
     are added.
@@ -128,7 +157,12 @@ def save_model(network: TensorNetwork, card: dict, path: Path) -> Path:
     }
     text = json.dumps(identity | card | identity, indent=1, ensure_ascii=False)
     weights.with_suffix(".json").write_text(text + "\n", encoding="utf-8")
+    save_crystals(_crystals_beside(weights), crystals)
     return weights
+
+
+def _crystals_beside(weights: Path) -> Path:
+    return weights.with_suffix(".crystals.npz")
 
 
 def _shipped() -> Path:

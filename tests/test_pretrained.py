@@ -31,7 +31,11 @@ def edit_card(path, **changes):
 def test_round_trip(tmp_path, class_mode):
     network = tiny_network(class_mode=class_mode)
     path = save_model(network, CARD, tmp_path / "new" / "mine")
-    assert sorted(p.name for p in path.parent.iterdir()) == ["mine.json", "mine.safetensors"]
+    assert sorted(p.name for p in path.parent.iterdir()) == [
+        "mine.crystals.npz",
+        "mine.json",
+        "mine.safetensors",
+    ]
     model = load_model(path)
     assert model.name == "mine" and model.card["elements"] == CARD["elements"]
     assert model.network.architecture == network.architecture

@@ -15,6 +15,7 @@ from ase_eqtensor.errors import DataError, StructureError
 from ase_eqtensor.tensors.notation import voigt_to_mandel
 from ase_eqtensor.train.curation import EPS_NOISE
 from ase_eqtensor.train.record import Record
+from ase_eqtensor.training_crystals import TrainingCrystal
 
 TENSORS = {  # target in the database -> output of the network
     "elasticity_tensor": "stiffness",
@@ -178,3 +179,16 @@ def covered_elements(records: Sequence[Record]) -> dict[str, list[int]]:
             output = supervised_output(target)
             elements.setdefault(output, set()).update(record.atoms.numbers.tolist())
     return {output: sorted(numbers) for output, numbers in elements.items()}
+
+
+def training_crystals(records: Sequence[Record]) -> list[TrainingCrystal]:
+    """What a model tells its users about its data: all rows but the quarantined ones, structures
+    and values where they hold tensors."""
+    crystals = []
+    for r in records:
+        tensors = {name: value for name, value in r.targets.items() if name in TENSORS}
+        atoms = r.atoms if tensors else None
+        if not r.quarantine:
+            names = r.source_id, r.dataset, r.reduced_formula
+            crystals.append(TrainingCrystal(*names, r.fold, atoms, tensors))
+    return crystals

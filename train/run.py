@@ -9,7 +9,7 @@ from ase_eqtensor.errors import DataError
 from ase_eqtensor.pretrained import load_model, save_model
 from ase_eqtensor.properties import PROPERTIES
 from ase_eqtensor.train.database import read_database
-from ase_eqtensor.train.dataset import covered_elements, supervised_output
+from ase_eqtensor.train.dataset import covered_elements, supervised_output, training_crystals
 from ase_eqtensor.train.evaluate import evaluate
 from ase_eqtensor.train.fit import fit, split_samples
 from ase_eqtensor.train.folds import Split, split
@@ -56,9 +56,10 @@ def train(
         "recipe": recipe.to_dict(),
         "minutes": round((time.perf_counter() - start) / 60, 1),
     }
-    path = save_model(module.network, card, folder / folder.name)
+    crystals = training_crystals(records)
+    path = save_model(module.network, card, folder / folder.name, crystals)
     figures = evaluate(load_model(path), records, "val")["figures"]
-    return save_model(module.network, card | {"figures": {"val": figures}}, path)
+    return save_model(module.network, card | {"figures": {"val": figures}}, path, crystals)
 
 
 def level_of_theory(records) -> dict[str, str]:
