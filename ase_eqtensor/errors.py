@@ -73,6 +73,12 @@ class UnknownSymmetryWarning(EqTensorWarning):
     flag = "symmetry_unknown"
 
 
+class UnfamiliarWarning(EqTensorWarning):
+    """The crystal is unlike the training data: its error estimate is unusually large."""
+
+    flag = "unlike_training_data"
+
+
 class FailedCrystalsWarning(EqTensorWarning):
     """Some crystals of a list could not be predicted; their entries hold the errors."""
 

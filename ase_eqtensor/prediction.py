@@ -11,11 +11,12 @@ from tqdm import tqdm
 
 from .crystal.graph import collate
 from .crystal.symmetry import DEFAULT_SYMPREC
-from .errors import EqTensorError, EqTensorWarning, ModelError
+from .errors import EqTensorError, EqTensorWarning, ModelError, UnfamiliarWarning
 from .preparation import Preparation, PreparedCrystal
 from .pretrained import Model
 from .properties import PROPERTIES, TENSOR_HEADS
 from .tensors.notation import mandel_rotation, rotate_rank2
+from .uncertainty import Uncertainty
 
 BATCH_EDGES = 30_000  # edges in one pass through the network
 
@@ -32,12 +33,14 @@ class Prediction(Mapping):
     tensors: property name -> array, see `ase_eqtensor.properties.PROPERTIES` for shapes and units.
     refused: property name -> error.
     warnings: what a user should know about the crystal; `flags` are their machine-readable names.
+    uncertainty: property name -> how far off it may be; empty if the model was never calibrated.
     provenance: model name, sha256 and level of theory of the training data.
     """
 
     tensors: dict[str, np.ndarray]
     refused: dict[str, EqTensorError]
     warnings: tuple[EqTensorWarning, ...]
+    uncertainty: dict[str, Uncertainty] = field(repr=False)
     provenance: dict = field(repr=False)
 
     @property
@@ -54,8 +57,9 @@ class Prediction(Mapping):
         return [w for w in self.warnings if w.properties is None or name in w.properties]
 
     def record(self) -> dict:
-        """JSON-able account of what was computed: provenance and flags."""
-        return {**self.provenance, "flags": list(self.flags)}
+        """JSON-able account of what was computed: provenance, flags and uncertainty."""
+        uncertainty = {name: one.to_dict() for name, one in self.uncertainty.items()}
+        return {**self.provenance, "flags": list(self.flags), "uncertainty": uncertainty}
 
     def __getitem__(self, name: str) -> np.ndarray:
         if name in self.refused:
@@ -128,7 +132,7 @@ class Predictor:
         for i, crystal in enumerate(bar):
             if isinstance(crystal, EqTensorError):
                 located = type(crystal)(f"crystal {i}: {crystal}")
-                results[i] = self._prediction({}, dict.fromkeys(PROPERTIES, located), ())
+                results[i] = self._prediction({}, dict.fromkeys(PROPERTIES, located), (), {})
                 continue
             pending[i] = crystal
             edges += len(crystal.graph.sender)
@@ -148,16 +152,18 @@ class Predictor:
             return []
         network = self.model.network
         with torch.inference_mode():
-            log = network.logarithms(collate([p.graph for p in prepared]).to(self.device))
-            log = {name: value.mean(0).cpu() for name, value in log.items()}
+            members = network.logarithms(collate([p.graph for p in prepared]).to(self.device))
+            members = {name: value.cpu() for name, value in members.items()}
+            log = {name: value.mean(0) for name, value in members.items()}
             if self.project:
                 groups = [crystal.rotations for crystal in prepared]
                 for name in TENSOR_HEADS:
                     log[name] = torch.from_numpy(group_averages(log[name].numpy(), groups))
             output = {name: value.numpy() for name, value in network.tensors(log).items()}
+        errors = self._uncertainties(members, output, prepared)
         results = []
         for i, crystal in enumerate(prepared):
-            values, refused = {}, dict(crystal.refused)
+            values, refused, warnings = {}, dict(crystal.refused), list(crystal.warnings)
             for name, declared in PROPERTIES.items():
                 tensor = output[declared.output][i]
                 if not np.isfinite(tensor).all():
@@ -167,16 +173,34 @@ class Predictor:
                     )
                 elif name not in refused:
                     values[name] = declared.from_network(tensor)
-            results.append(self._prediction(values, refused, crystal.warnings))
+            known = {name: errors[i][name] for name in values if name in errors[i]}
+            if unfamiliar := tuple(name for name, one in known.items() if one.unfamiliar):
+                warnings.append(
+                    UnfamiliarWarning(
+                        f"{crystal.formula} is unlike the training data of model "
+                        f"{self.model.name!r}: its {', '.join(unfamiliar)} may be off by far more "
+                        "than is usual. Look at `uncertainty` before you use it.",
+                        unfamiliar,
+                    )
+                )
+            results.append(self._prediction(values, refused, warnings, known))
         return results
 
-    def _prediction(self, values, refused, warnings) -> Prediction:
+    def _uncertainties(self, members, output, prepared) -> list[dict[str, Uncertainty]]:
+        if self.model.error_model is None:
+            return [{}] * len(prepared)
+        log = {name: members[name].numpy() for name in TENSOR_HEADS}
+        numbers = [crystal.graph.numbers for crystal in prepared]
+        volumes = [crystal.volume for crystal in prepared]
+        return self.model.error_model.estimate(log, output, numbers, volumes)
+
+    def _prediction(self, values, refused, warnings, uncertainty) -> Prediction:
         provenance = {
             "model": self.model.name,
             "sha256": self.model.sha256,
             "level_of_theory": self.model.level_of_theory,
         }
-        return Prediction(values, refused, tuple(warnings), provenance)
+        return Prediction(values, refused, tuple(warnings), uncertainty, provenance)
 
 
 def group_averages(matrices: np.ndarray, groups: Sequence[np.ndarray]) -> np.ndarray:

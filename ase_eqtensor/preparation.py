@@ -26,13 +26,17 @@ from .properties import PROPERTIES
 class PreparedCrystal:
     """A crystal that passed all checks, ready for the network.
 
+    formula: as ASE writes it.
     graph: of the cell that is predicted on.
+    volume: of the same cell, Å^3.
     rotations: (G, 3, 3) point group in the caller's frame.
     refused: property -> error, for elements that its training data lack.
     warnings: what a user should know.
     """
 
+    formula: str
     graph: CrystalGraph
+    volume: float
     rotations: np.ndarray
     refused: dict[str, EqTensorError]
     warnings: tuple[EqTensorWarning, ...]
@@ -86,7 +90,10 @@ class Preparation:
             cell = primitive(atoms, symmetry)
             site_class = site_class[symmetry.primitive_index]
         graph = build_graph(cell, self.cutoff, site_class)
-        return PreparedCrystal(graph, symmetry.rotations, refused, (*warnings, *untrained))
+        formula = atoms.get_chemical_formula()
+        warnings = (*warnings, *untrained)
+        volume = cell.get_volume()
+        return PreparedCrystal(formula, graph, volume, symmetry.rotations, refused, warnings)
 
     def attempt(self, structure) -> PreparedCrystal | EqTensorError:
         """The same for lists, where one bad crystal must not stop the others."""

@@ -1,9 +1,10 @@
 """Models on disk: plain tensors (safetensors) with a JSON card beside them.
 
 `NAME.safetensors` holds the weights and the architecture that they belong to, `NAME.json` the card:
-the architecture again, level of theory, elements seen in training, the fold that each member of the
-ensemble left out, data, recipe, figures and the hash of the weights file. `NAME.crystals.npz` lists
-the crystals of the training data (training_crystals.py). Nothing is ever unpickled.
+the architecture again, level of theory, how many training crystals hold each element, the fold that
+each member of the ensemble left out, data, recipe, figures and the hash of the weights file.
+`NAME.crystals.npz` lists the crystals of the training data (training_crystals.py). Nothing is ever
+unpickled.
 """
 
 import copy
@@ -23,8 +24,9 @@ from safetensors.torch import load_file, save_file
 from .errors import ModelError
 from .network.model import Architecture, TensorNetwork
 from .training_crystals import TrainingCrystal, find, load_crystals, save_crystals
+from .uncertainty import ErrorModel
 
-DEFAULT_MODEL = "joint-v1"
+DEFAULT_MODEL = "joint-v2"
 CARD_FORMAT = 2
 CARD_KEYS = {
     "name": str,
@@ -76,7 +78,16 @@ class Model:
 
     def trained_elements(self, target: str) -> frozenset[int]:
         """Atomic numbers that occur in the training data of a target ("stiffness", ...)."""
-        return frozenset(self.card["elements"].get(target, ()))
+        return frozenset(self.element_counts(target))
+
+    def element_counts(self, target: str) -> dict[int, float]:
+        """Atomic number -> training crystals of a target that hold it, in the mean over members."""
+        return {int(z): count for z, count in self.card["elements"].get(target, {}).items()}
+
+    @cached_property
+    def error_model(self) -> ErrorModel | None:
+        """How far off predictions may be; None if the model was never calibrated."""
+        return ErrorModel.from_card(self.card)
 
     @cached_property
     def training_crystals(self) -> list[TrainingCrystal]:

@@ -15,15 +15,15 @@ SMALL = dict(
     products=4,
 )
 # logarithms of a typical stiffness (eV/Å^3) and of typical permittivities
-REFERENCE = {"stiffness": [0.6, -1.1], "electronic": [2.4], "ionic": [2.8]}
+REFERENCE = {"stiffness": [[0.6, -1.1]], "electronic": [[2.4]], "ionic": [[2.8]]}
 
 ALL_ELEMENTS = range(1, 95)
 CARD = {
     "level_of_theory": {"elasticity_tensor": "made up", "dielectric_tensor": "made up"},
     "elements": {
-        "stiffness": [z for z in ALL_ELEMENTS if z != 17],
-        "electronic": [z for z in ALL_ELEMENTS if z != 43],
-        "dielectric": [z for z in ALL_ELEMENTS if z != 43],
+        "stiffness": {str(z): 9 for z in ALL_ELEMENTS if z != 17},
+        "electronic": {str(z): 9 for z in ALL_ELEMENTS if z != 43},
+        "dielectric": {str(z): 9 for z in ALL_ELEMENTS if z != 43},
     },
     "members": [{"fold": 0, "seed": 0}],
 }

@@ -147,7 +147,7 @@ def test_record(calc, model):
     record = json.loads(json.dumps(calc.prediction.record()))
     assert record == {
         "model": "tiny", "sha256": model.sha256, "level_of_theory": CARD["level_of_theory"],
-        "flags": [],
+        "flags": [], "uncertainty": {},
     }  # fmt: skip
 
 

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pinned
 import pytest
 from ase.build import bulk
 from ase.units import GPa
@@ -87,26 +88,75 @@ def test_default_model_is_found():
     assert load_model().sha256 == load_model(DEFAULT_MODEL).sha256
 
 
-def test_card_is_complete(shipped):
-    card = shipped.card
+@pytest.mark.parametrize("name", available_models())
+def test_card_is_complete(name):
+    model = load_model(name)
+    card = model.card
     assert {"name", "format", "sha256", "architecture", "package_version", "level_of_theory",
-            "elements", "data", "recipe", "figures"} <= card.keys()  # fmt: skip
-    assert card["name"] == DEFAULT_MODEL and card["package_version"] == __version__
-    assert card["recipe"]["fold"] == 0 and "seed" in card["recipe"]
+            "elements", "members", "recipe", "figures", "by_fold", "uncertainty", "calibration",
+            "data_citation", "intended_use", "limits"} <= card.keys()  # fmt: skip
+    assert card["name"] == name and card["package_version"] == __version__
+    assert len(card["members"]) == card["architecture"]["members"]
     assert set(PROPERTIES) <= card["level_of_theory"].keys()
     for declared in PROPERTIES.values():
-        elements = shipped.trained_elements(declared.trained_on)
+        elements = model.trained_elements(declared.trained_on)
         assert {8, 12, 14} <= elements and not {0, 2, 10, 18} & elements
-    for part, parts in card["data"].items():
-        assert parts["train"] > 0, part
-    for figures in card["figures"].values():
-        assert {
-            "elasticity_tensor",
-            "electronic_dielectric_tensor",
-            "dielectric_tensor",
-        } <= figures.keys()
-        assert figures["elasticity_tensor"]["indefinite"] == 0
-        assert figures["dielectric_tensor"]["below_one"] == 0
+    for member in card["members"]:
+        assert all(parts["train"] > 0 for parts in member["data"].values())
+    figures = card["figures"]["out_of_fold"]
+    tensors = {name for name in PROPERTIES if name != "compliance_tensor"}
+    assert tensors <= figures.keys()
+    assert figures["elasticity_tensor"]["indefinite"] == 0
+    assert figures["dielectric_tensor"]["below_one"] == 0
+
+
+def test_default_is_scored_on_every_tensor_of_the_training_data(shipped):
+    assert shipped.folds == [0, 1, 2, 3, 4]
+    figures = shipped.card["figures"]["out_of_fold"]
+    for dataset, name in (("elastic", "elasticity_tensor"), ("dielectric", "dielectric_tensor")):
+        # quarantined rows are scored but not trained on
+        trained = sum(crystal.dataset == dataset for crystal in shipped.training_crystals)
+        assert 1000 < trained <= figures[name]["crystals"] < 1.02 * trained
+
+
+@pytest.mark.parametrize("name", available_models())
+def test_calibration_of_the_shipped_models(name):
+    card = load_model(name).card
+    for property_name, entry in card["calibration"].items():
+        for quantity in entry.keys() - {"flagged"}:
+            assert entry[quantity]["coverage"]["0.9"] == pytest.approx(0.9, abs=0.03)
+        if property_name != "compliance_tensor" and name == DEFAULT_MODEL:
+            assert entry["relative_error"]["width"]["0.9"] < 1
+            flagged = entry["flagged"]
+            assert 0.03 < flagged["share"] < 0.15
+            assert flagged["mean_relative"] > 2 * flagged["mean_relative_of_the_others"]
+
+
+def test_training_crystals_come_with_their_tensors(calc):
+    crystal = next(c for c in calc.model.training_crystals if c.tensors and len(c.atoms) > 2)
+    found = calc.seen(crystal.atoms)[0]
+    assert found.same_structure and found.source_id.startswith("mp-")
+    for name, tensor in crystal.tensors.items():
+        match = next(c for c in calc.seen(crystal.atoms) if name in c.tensors)
+        np.testing.assert_allclose(match.tensors[name], tensor, atol=1e-3 * np.abs(tensor).max())
+    assert any(c.atoms is None and not c.tensors for c in calc.model.training_crystals)
+
+
+def test_predictions_are_pinned():
+    """Same weights, same numbers: `tests/pinned.py` holds what the default model predicted."""
+    expected, found = json.loads(pinned.FILE.read_text()), pinned.predicted()
+    assert len(expected) == 10 and expected.keys() == found.keys()
+    for name, one in expected.items():
+        for key, values in one.items():
+            if key == "flags":
+                assert found[name][key] == values, name
+            else:
+                np.testing.assert_allclose(found[name][key], values, rtol=1e-3, err_msg=name)
+
+
+def test_weights_are_small():
+    folder = REPOSITORY / "ase_eqtensor" / "weights"
+    assert sum(path.stat().st_size for path in folder.iterdir()) < 25e6
 
 
 def test_hash_is_that_of_the_file(shipped):
@@ -152,6 +202,7 @@ def test_wheel_holds_weights_recipes_and_training_code(site):
     for name in available_models():
         assert (package / "weights" / f"{name}.safetensors").stat().st_size > 1e5
         assert (package / "weights" / f"{name}.json").is_file()
+        assert (package / "weights" / f"{name}.crystals.npz").is_file()
     for source in (REPOSITORY / "train").rglob("*"):
         if source.suffix in (".py", ".toml"):
             assert (package / "train" / source.relative_to(REPOSITORY / "train")).is_file(), source

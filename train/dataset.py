@@ -1,5 +1,6 @@
 """Crystals of the database as graphs with targets, and batches of them."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -143,7 +144,7 @@ def training_loader(samples: Sequence[Sample], batch_size: int, seed: int) -> Da
     return DataLoader(samples, batch_sampler=batches, collate_fn=collate_samples)
 
 
-def references(samples: Sequence[Sample]) -> dict[str, list[float]]:
+def references(samples: Sequence[Sample]) -> dict[str, list[list[float]]]:
     """Isotropic components about which each tensor's logarithm varies: medians over the data.
 
     These go into the architecture, so that a prediction never depends on a user's data set.
@@ -167,18 +168,19 @@ def references(samples: Sequence[Sample]) -> dict[str, list[float]]:
     for name, values in volume.items():
         if values:
             middle = np.median(np.array(values, dtype=float), axis=0)
-            out[name] = (np.log(middle) * factor[name] if name in factor else middle).tolist()
+            out[name] = [(np.log(middle) * factor[name] if name in factor else middle).tolist()]
     return out
 
 
-def covered_elements(records: Sequence[Record]) -> dict[str, list[int]]:
-    """For every output of the network, the atomic numbers in the records that supervise it."""
-    elements: dict[str, set[int]] = {}
+def element_counts(records: Sequence[Record]) -> dict[str, dict[int, int]]:
+    """For every output of the network, how many of the records that supervise it hold each atomic
+    number."""
+    counts: dict[str, Counter] = {}
     for record in records:
         for target in Sample(record, None).targets:
             output = supervised_output(target)
-            elements.setdefault(output, set()).update(record.atoms.numbers.tolist())
-    return {output: sorted(numbers) for output, numbers in elements.items()}
+            counts.setdefault(output, Counter()).update(set(record.atoms.numbers.tolist()))
+    return {output: dict(sorted(count.items())) for output, count in counts.items()}
 
 
 def training_crystals(records: Sequence[Record]) -> list[TrainingCrystal]:

@@ -20,7 +20,7 @@ from ase_eqtensor.train.metrics import (
     relative_errors,
     stiffness_summary,
 )
-from ase_eqtensor.train.outputs import out_of_fold
+from ase_eqtensor.train.outputs import Predictions, out_of_fold
 from ase_eqtensor.train.record import Record
 
 TARGETS = TENSORS | {"moduli": "moduli", "formation_energy": "formation_energy"}
@@ -54,18 +54,24 @@ def evaluate(model: Model, records: Sequence[Record], part: str = "test") -> dic
     """
     predictions = out_of_fold(model, records, part)
     report = {"model": model.name, "sha256": model.sha256, "folds": model.folds, "part": part}
-    report |= {"figures": {}, "crystals": {}}
+    found = {name: predictions[output] for name, output in TARGETS.items() if output in predictions}
+    crystals = {name: _crystals(TARGETS[name], one) for name, one in found.items()}
+    return report | {"figures": figures(predictions), "crystals": crystals}
+
+
+def figures(predictions: dict[str, Predictions]) -> dict[str, dict]:
+    """{target: figures} of `TARGETS`, with those of the constant beside them."""
+    out = {}
     for name, output in TARGETS.items():
         if output not in predictions:
             continue
         found = predictions[output]
         score, compared = _SCORES[output]
-        report["figures"][name] = score(found.predicted, found.target)
+        out[name] = score(found.predicted, found.target)
         if found.constant is not None:
             constant = score(found.constant, found.target)
-            report["figures"][name]["constant"] = {k: constant[k] for k in compared}
-        report["crystals"][name] = _crystals(found.records, output, found.predicted, found.target)
-    return report
+            out[name]["constant"] = {k: constant[k] for k in compared}
+    return out
 
 
 def write_report(report: dict, folder: Path) -> list[Path]:
@@ -76,8 +82,9 @@ def write_report(report: dict, folder: Path) -> list[Path]:
     return [path, *(_parity(name, rows, folder) for name, rows in report["crystals"].items())]
 
 
-def _crystals(records, output: str, predicted: np.ndarray, target: np.ndarray) -> list[dict]:
-    rows = [{"source_id": r.source_id, "formula": r.reduced_formula} for r in records]
+def _crystals(output: str, found: Predictions) -> list[dict]:
+    rows = [{"source_id": r.source_id, "formula": r.reduced_formula} for r in found.records]
+    predicted, target = found.predicted, found.target
     if output in TENSORS.values():
         errors, oracle = relative_errors(predicted, target), isotropic_oracle(target)
         for row, error, best in zip(rows, errors, oracle):

@@ -58,8 +58,8 @@ def summary(predicted: np.ndarray, target: np.ndarray) -> dict:
     oracle = isotropic_oracle(target)
     return {
         "crystals": len(errors),
-        "median_relative": _with_interval(errors, np.median),
-        "mean_relative": _with_interval(errors, np.mean),
+        "median_relative": with_interval(errors, np.median),
+        "mean_relative": with_interval(errors, np.mean),
         **{f"ewt{p}_percent": float((errors < p / 100).mean() * 100) for p in (25, 10, 5)},
         "anisotropic_skill": anisotropic_skill(predicted, target),
         "isotropic_oracle": {"median": float(np.median(oracle)), "mean": float(oracle.mean())},
@@ -110,7 +110,8 @@ def energy_summary(predicted: np.ndarray, target: np.ndarray) -> dict:
     }
 
 
-def _with_interval(values: np.ndarray, statistic) -> dict[str, float]:
+def with_interval(values: np.ndarray, statistic=np.mean) -> dict[str, float]:
+    """A statistic of values (n,) with its bootstrap 95 % interval."""
     resampled = np.random.default_rng(0).integers(0, len(values), (BOOTSTRAP, len(values)))
     low, high = np.percentile(statistic(values[resampled], axis=1), [2.5, 97.5])
     return {"value": float(statistic(values)), "low": float(low), "high": float(high)}

@@ -3,11 +3,13 @@
 import warnings
 from collections.abc import Collection
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from ase import Atoms
 from pymatgen.core import Composition
 
+from ase_eqtensor.crystal.symmetry import analyse
 from ase_eqtensor.train.folds import fold_of, in_val
 
 # The targets of each data set and their shapes; () is a number. Units: stiffness eV/Å^3 (Voigt,
@@ -22,6 +24,9 @@ DATASETS: dict[str, dict[str, tuple[int, ...]]] = {
 }
 PARTIAL = ("dielectric",)  # its rows may have only one target; all others have all of theirs
 TARGET_SHAPES = {name: shape for targets in DATASETS.values() for name, shape in targets.items()}
+
+CRYSTAL_SYSTEMS = {2: "triclinic", 15: "monoclinic", 74: "orthorhombic", 142: "tetragonal",
+                   167: "trigonal", 194: "hexagonal", 230: "cubic"}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -58,6 +63,12 @@ class Record:
     def in_val(self) -> bool:
         """Whether the crystal is validated on in the other four runs."""
         return in_val(self.reduced_formula)
+
+    @cached_property
+    def crystal_system(self) -> str:
+        """From the space group that the network's symmetry analysis finds."""
+        number = analyse(self.atoms).space_group
+        return next(name for last, name in CRYSTAL_SYSTEMS.items() if number <= last)
 
 
 @dataclass(frozen=True)

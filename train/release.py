@@ -1,22 +1,28 @@
-"""Turn finished runs into a shipped model: weights, and a card with every figure.
+"""Turn finished runs into a shipped model: one ensemble, and a card with every figure.
 
     python -m ase_eqtensor.train.release NAME DATABASE RUN [RUN ...]
 
-The run that is shipped is the one with the best validation score among those of the first run's
-recipe; which of them it is has been decided before any test crystal is looked at. The card gives
-its figures on val and test, and those of all runs, so that the spread over seeds is known. Runs
-with other data sets (the recipe without the table of K and G) are listed, too.
+The runs have one recipe and differ in fold and seed; all of them become members, so nothing is
+chosen here. Every figure is out of fold: a crystal is predicted by the members that left its fold
+out. The uncertainty is calibrated on the same predictions.
 """
 
 import json
 import sys
+from collections import Counter
 from importlib import resources
 from pathlib import Path
 
 from ase_eqtensor import __version__
+from ase_eqtensor.errors import DataError
+from ase_eqtensor.network.ensemble import merge
 from ase_eqtensor.pretrained import Model, load_model, save_model
+from ase_eqtensor.train.calibration import calibrate, check
 from ase_eqtensor.train.database import read_database
-from ase_eqtensor.train.evaluate import evaluate
+from ase_eqtensor.train.dataset import element_counts, training_crystals
+from ase_eqtensor.train.evaluate import figures
+from ase_eqtensor.train.folds import split
+from ase_eqtensor.train.outputs import Predictions, out_of_fold
 from ase_eqtensor.train.record import Record
 
 ABOUT = {
@@ -34,40 +40,62 @@ ABOUT = {
 }
 
 
-def validation_score(model: Model) -> float:
-    """Mean over tensors of median plus half the mean relative error on val; lower is better."""
-    figures = [f for f in model.card["figures"]["val"].values() if "anisotropic_skill" in f]
-    scores = [f["median_relative"]["value"] + f["mean_relative"]["value"] / 2 for f in figures]
-    return sum(scores) / len(scores)
-
-
 def release(name: str, records: list[Record], runs: list[Path], folder: Path) -> Path:
-    """Choose by val, score every run once on its test fold, write NAME into `folder`."""
+    """Merge the runs, score and calibrate them out of fold, write NAME into `folder`.
+
+    Raises DataError if the runs differ in more than fold and seed.
+    """
     models = [load_model(run / f"{run.name}.safetensors") for run in runs]
-    same = [m for m in models if _recipe(m) == _recipe(models[0])]
-    best = min(same, key=validation_score)
-    tests = {m.name: evaluate(m, records, "test") for m in models}
-    card = {k: v for k, v in best.card.items() if k not in ("name", "sha256", "architecture")}
-    card["package_version"] = __version__
-    card["figures"] = {"val": best.card["figures"]["val"], "test": tests[best.name]["figures"]}
-    card["runs"] = [_run(m, tests[m.name]["figures"]) for m in models]
-    return save_model(best.network, card | ABOUT, folder / name)
+    recipes = [_recipe(model) for model in models]
+    if different := [run.name for run, recipe in zip(runs, recipes) if recipe != recipes[0]]:
+        raise DataError(f"runs {different} have another recipe than {runs[0].name}")
+    network = merge([model.network for model in models])
+    known = [r for r in records if r.dataset in recipes[0]["datasets"]]
+    folds = [model.folds[0] for model in models]
+    card = {
+        "package_version": __version__,
+        "level_of_theory": models[0].level_of_theory,
+        "elements": _mean_counts([element_counts(split(known, f).train) for f in folds]),
+        "members": [_member(model) for model in models],
+        "recipe": recipes[0],
+        **ABOUT,
+    }
+    crystals = training_crystals(known)
+    model = load_model(save_model(network, card, folder / name, crystals))
+    predictions = out_of_fold(model, records)
+    card["figures"] = {"out_of_fold": figures(predictions)}
+    card["by_fold"] = [_of_fold(predictions, fold) for fold in model.folds]
+    card["uncertainty"], card["calibration"] = calibrate(predictions), check(predictions)
+    return save_model(network, card, folder / name, crystals)
 
 
 def _recipe(model: Model) -> dict:
-    return {key: value for key, value in model.card["recipe"].items() if key != "seed"}
+    return {k: v for k, v in model.card["recipe"].items() if k not in ("fold", "seed")}
 
 
-def _run(model: Model, test: dict) -> dict:
-    recipe = model.card["recipe"]
+def _member(model: Model) -> dict:
+    recipe, val = model.card["recipe"], model.card["figures"]["val"]
     return {
-        "datasets": recipe["datasets"],
-        "epochs": recipe["epochs"],
+        "fold": recipe["fold"],
         "seed": recipe["seed"],
         "minutes": model.card["minutes"],
-        "val_score": validation_score(model),
-        "test": {name: compact(figures) for name, figures in test.items()},
+        "data": model.card["data"],
+        "val": {name: compact(one) for name, one in val.items()},
     }
+
+
+def _mean_counts(elements: list[dict[str, dict[int, float]]]) -> dict[str, dict[int, float]]:
+    """Number of crystals with each element in the training data, averaged over members."""
+    out = {}
+    for target in elements[0]:
+        total = sum((Counter(one[target]) for one in elements), Counter())
+        out[target] = {z: round(total[z] / len(elements), 1) for z in sorted(total)}
+    return out
+
+
+def _of_fold(predictions: dict[str, Predictions], fold: int) -> dict:
+    own = {name: found.of_fold(fold) for name, found in predictions.items()}
+    return {"fold": fold} | {name: compact(one) for name, one in figures(own).items()}
 
 
 def compact(figures: dict) -> dict:
@@ -86,6 +114,6 @@ def compact(figures: dict) -> dict:
 if __name__ == "__main__":
     shipped = Path(str(resources.files("ase_eqtensor.weights")))
     path = release(
-        sys.argv[1], read_database(sys.argv[2]), [Path(r) for r in sys.argv[3:]], shipped
+        sys.argv[1], read_database(Path(sys.argv[2])), [Path(r) for r in sys.argv[3:]], shipped
     )
-    print(json.dumps(load_model(path).card["runs"], indent=1))
+    print(json.dumps(load_model(path).card["figures"], indent=1))

@@ -9,7 +9,7 @@ from ase_eqtensor.errors import DataError
 from ase_eqtensor.pretrained import load_model, save_model
 from ase_eqtensor.properties import PROPERTIES
 from ase_eqtensor.train.database import read_database
-from ase_eqtensor.train.dataset import covered_elements, supervised_output, training_crystals
+from ase_eqtensor.train.dataset import element_counts, supervised_output, training_crystals
 from ase_eqtensor.train.evaluate import evaluate
 from ase_eqtensor.train.fit import fit, split_samples
 from ase_eqtensor.train.folds import Split, split
@@ -50,7 +50,7 @@ def train(
     card = {
         "package_version": __version__,
         "level_of_theory": level_of_theory(parts.train),
-        "elements": covered_elements(parts.train),
+        "elements": element_counts(parts.train),
         "members": [{"fold": recipe.fold, "seed": recipe.seed}],
         "data": describe(parts, recipe.datasets),
         "recipe": recipe.to_dict(),

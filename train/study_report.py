@@ -3,7 +3,8 @@
     python -m ase_eqtensor.train.study_report FOLDER crystals.db docs/class-study [val or test]
 
 writes tables-PART.md, arms-PART.svg and learning-PART.svg for the val parts, by which choices are
-made, or, once these stand, for the test parts. Differences are paired: the same crystal, fold and
+made, or, once these stand, for the test parts. Runs of the plan "energies" are looked for in
+FOLDER-energies. Differences are paired: the same crystal, fold and
 seed with and without classes. The unit of the bootstrap is the crystal, averaged over seeds.
 """
 
@@ -11,6 +12,7 @@ import json
 import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import cache
 from itertools import product
 from pathlib import Path
 
@@ -19,17 +21,14 @@ import numpy as np
 from ase_eqtensor.crystal.symmetry import SITE_CLASSES, analyse
 from ase_eqtensor.train.database import read_database
 from ase_eqtensor.train.folds import split
-from ase_eqtensor.train.metrics import anisotropic_skill, relative_errors
+from ase_eqtensor.train.metrics import anisotropic_skill, relative_errors, with_interval
 from ase_eqtensor.train.record import Record
 from ase_eqtensor.train.study import ARMS, EPOCHS, FOLDS, LEARNING_CURVE, SEEDS, Run
 
 TARGETS = {"stiffness": "elastic", "electronic": "dielectric", "dielectric": "dielectric"}
 LABELS = {"stiffness": "stiffness", "electronic": "eps_inf", "dielectric": "eps_total"}
-BOOTSTRAP = 4000
 POWER = 2.8  # standard errors: a difference found at 5 % significance in 80 % of studies
 RARE = 25  # crystals; a class in fewer of them is called rare
-SYSTEMS = {2: "triclinic", 15: "monoclinic", 74: "orthorhombic", 142: "tetragonal",
-           167: "trigonal", 194: "hexagonal", 230: "cubic"}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -38,6 +37,7 @@ class Results:
 
     folder: Path
 
+    @cache  # noqa: B019  a report is one process
     def load(self, run: Run) -> dict | None:
         path = self.folder / f"{run.name}.npz"
         return dict(np.load(path)) if path.exists() else None
@@ -84,14 +84,6 @@ def paired(a: dict, b: dict) -> np.ndarray:
     return np.array([np.mean(v) for _, v in sorted(collected.items())])
 
 
-def interval(values: np.ndarray, statistic: Callable = np.mean) -> tuple[float, float]:
-    """95 % bootstrap interval of a statistic over crystals."""
-    rng = np.random.default_rng(0)
-    picks = rng.integers(len(values), size=(BOOTSTRAP, len(values)))
-    low, high = np.percentile(statistic(values[picks], axis=1), [2.5, 97.5])
-    return float(low), float(high)
-
-
 def seed_noise(errors: dict) -> float:
     """Standard error of a paired mean difference between two arms that are the same: from the
     spread of mean errors between seeds of one fold."""
@@ -135,10 +127,10 @@ def difference_table(results: Results, part: str, fraction: float = 1.0) -> str:
             if arm == "shared" or not own:
                 continue
             values = paired(own, base)
-            low, high = interval(values)
+            mean = with_interval(values)
             noise = seed_noise({k: v for k, v in base.items() if k in own})
-            cells.append(f"{values.mean():+.4f} [{low:+.4f}, {high:+.4f}]")
-            cells.append(f"{values.mean() / noise:+.1f}" if noise > 0 else "-")
+            cells.append("{value:+.4f} [{low:+.4f}, {high:+.4f}]".format(**mean))
+            cells.append(f"{mean['value'] / noise:+.1f}" if noise > 0 else "-")
         if len(cells) > 1:
             rows.append(cells)
     columns = [c for t in LABELS.values() for c in (f"{t}: difference [95 %]", "in seed errors")]
@@ -174,25 +166,41 @@ def group_table(results: Results, records: list[Record], part: str, group: Calla
     """Mean relative error of the stiffness and eps_total by a property of the crystal."""
     rows = []
     for target in ("stiffness", "dielectric"):
-        label = {r.source_id: group(r, f) for f in FOLDS for r in _part(records, target, f, part)}
+        label = {
+            (fold, r.source_id): group(r, fold)
+            for fold in FOLDS
+            for r in _part(records, target, fold, part)
+        }
         for name in sorted(set(label.values())):
             cells = [LABELS[target], name]
             for arm in ARMS:
                 errors = results.errors(arm, target, part)
-                values = [e for one in errors.values() for k, e in one.items() if label[k] == name]
+                values = [
+                    error
+                    for (fold, _), one in errors.items()
+                    for crystal, error in one.items()
+                    if label[fold, crystal] == name
+                ]
                 cells.append(f"{np.mean(values):.3f}" if values else "-")
-            crystals = sum(value == name for value in label.values())
+            crystals = len({crystal for (_, crystal), found in label.items() if found == name})
             rows.append([*cells, str(crystals)])
     return table(["target", "group", *ARMS, "crystals"], rows)
 
 
+def energy_table(results: Results, part: str) -> str:
+    """Mean absolute error of the formation energy, eV/atom, by fold."""
+    rows = []
+    for arm in LEARNING_CURVE:
+        found = [results.load(Run(arm, fold, 0)) for fold in FOLDS]
+        p, t = (f"{part}/formation_energy/{side}" for side in ("predicted", "true"))
+        errors = [np.abs(data[p] - data[t]).mean() for data in found if data]
+        if errors:
+            rows.append([arm, *(f"{e:.4f}" for e in errors), f"{np.mean(errors):.4f}"])
+    return table(["arm", *(f"fold {f}" for f in FOLDS), "mean"], rows)
+
+
 def _part(records: list[Record], target: str, fold: int, part: str) -> list[Record]:
     return [r for r in getattr(split(records, fold), part) if r.dataset == TARGETS[target]]
-
-
-def crystal_system(record: Record, _: int) -> str:
-    number = analyse(record.atoms).space_group
-    return next(name for last, name in SYSTEMS.items() if number <= last)
 
 
 def rarest_class(records: list[Record]) -> Callable:
@@ -225,10 +233,9 @@ def draw(results: Results, part: str, folder: Path) -> None:
         base = results.errors("shared", target, part)
         names = [a for a in ARMS if a != "shared" and results.errors(a, target, part)]
         for y, arm in enumerate(names):
-            values = paired(results.errors(arm, target, part), base)
-            low, high = interval(values)
-            axis.plot([low, high], [y, y], color="tab:blue")
-            axis.plot(values.mean(), y, "o", color="tab:blue")
+            mean = with_interval(paired(results.errors(arm, target, part), base))
+            axis.plot([mean["low"], mean["high"]], [y, y], color="tab:blue")
+            axis.plot(mean["value"], y, "o", color="tab:blue")
         axis.axvline(0, color="grey", linewidth=0.8)
         axis.set(title=label, xlabel="mean relative error, arm - shared")
         axis.set_yticks(range(len(names)), names)
@@ -260,12 +267,14 @@ def main(runs: str, database: str, output: str, part: str = "val") -> None:
         "Paired differences, half of the training data": difference_table(results, part, 0.5),
         "Paired differences, a quarter of it": difference_table(results, part, 0.25),
         "Mean relative error by crystal system": group_table(
-            results, records, part, crystal_system
+            results, records, part, lambda record, _: record.crystal_system
         ),
         "Mean relative error by rarity of the class": group_table(
             results, records, part, rarest_class(records)
         ),
     }
+    energies = Results(Path(f"{runs}-energies"))
+    sections["Formation energy: mean absolute error, eV/atom"] = energy_table(energies, part)
     text = f"<!-- written by train/study_report.py: {part} parts of folds 0, 1, 2 -->\n"
     text += "".join(f"\n## {title}\n\n{body}" for title, body in sections.items())
     (folder / f"tables-{part}.md").write_text(text)

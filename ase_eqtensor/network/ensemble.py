@@ -11,33 +11,32 @@ from .model import TensorNetwork
 def merge(networks: Sequence[TensorNetwork]) -> TensorNetwork:
     """One network, the members of which are those of `networks`, in order.
 
-    `Architecture.reference`, the constant that each network adds to its isotropic outputs, becomes
-    that of the first; the others' biases take up the difference, so that no member predicts
-    anything else than before. Raises ValueError if the architectures differ otherwise.
+    Raises ValueError if the architectures differ in more than `members` and `reference`.
     """
     first = networks[0].architecture
     for network in networks:
         own = network.architecture
         if replace(own, members=first.members, reference=first.reference) != first:
             raise ValueError(f"cannot merge networks of different architectures: {own}, {first}")
+    reference = {
+        head: [row for network in networks for row in _rows(network, head)]
+        for head in first.reference
+    }
+    states = [network.state_dict() for network in networks]
+    state = {name: torch.cat([one[name] for one in states]) for name in states[0]}
     members = sum(network.architecture.members for network in networks)
-    states = [_referred_to(network, first.reference) for network in networks]
-    state = {name: torch.cat([s[name] for s in states]) for name in states[0]}
-    return TensorNetwork.trained(replace(first, members=members), state)
+    return TensorNetwork.trained(replace(first, members=members, reference=reference), state)
 
 
 def select(network: TensorNetwork, members: Sequence[int]) -> TensorNetwork:
     """The network made of some members of another, by index."""
+    old = network.architecture
+    reference = {head: [_rows(network, head)[i] for i in members] for head in old.reference}
     state = {name: value[list(members)] for name, value in network.state_dict().items()}
-    return TensorNetwork.trained(replace(network.architecture, members=len(members)), state)
+    return TensorNetwork.trained(replace(old, members=len(members), reference=reference), state)
 
 
-def _referred_to(network: TensorNetwork, reference: dict[str, list[float]]) -> dict:
-    """The network's state for another reference."""
-    state = {name: value.clone() for name, value in network.state_dict().items()}
-    own = network.architecture.reference
-    for name in own.keys() | reference.keys():
-        bias = state[f"heads.{name}.scalars.2.bias"]
-        for values, sign in ((own.get(name, []), 1), (reference.get(name, []), -1)):
-            bias[:, 0, : len(values)] += sign * torch.tensor(values, dtype=bias.dtype)
-    return state
+def _rows(network: TensorNetwork, head: str) -> list[list[float]]:
+    """The reference of each member."""
+    rows = network.architecture.reference[head]
+    return rows if len(rows) > 1 else rows * network.architecture.members

@@ -34,7 +34,8 @@ class Architecture:
     products: channels of the products of messages with themselves (network/product.py); 0 leaves
         them out, which is the literal layer of Tensor Field Networks.
     members: networks in the ensemble; training makes ensembles of one.
-    reference: isotropic irreps components about which each tensor's logarithm varies.
+    reference: head -> isotropic irreps components about which its tensors vary, one row for each
+        member, or one row for all.
     """
 
     hidden: str = "64x0e + 32x1o + 32x2e"
@@ -49,7 +50,7 @@ class Architecture:
     class_mode: ClassMode = "shared"
     products: int = 0
     members: int = 1
-    reference: dict[str, list[float]] = field(default_factory=dict)
+    reference: dict[str, list[list[float]]] = field(default_factory=dict)
 
     def to_dict(self) -> dict:
         return asdict(self)
@@ -117,16 +118,19 @@ class TensorNetwork(nn.Module):
         pooled = crystal_mean(features, graph)
         out = {}
         for name, head in self.heads.items():
-            reference = torch.zeros(dimension(HEADS[name]), dtype=torch.float64)
-            known = self.architecture.reference.get(name, [])
-            reference[: len(known)] = torch.tensor(known, dtype=torch.float64)
-            reference = reference.to(pooled.device)
+            reference = self._reference(name).to(pooled.device)
             if name == "formation_energy":
                 out[name] = (head(pooled).double() + reference)[..., 0]
             else:
                 basis = stiffness_basis() if name == "stiffness" else rank2_basis()
                 out[name] = symmetric_matrix(head(pooled), basis.to(pooled.device), reference)
         return out
+
+    def _reference(self, head: str) -> torch.Tensor:
+        """(M or 1, 1, number of components), those with l > 0 zero."""
+        rows = torch.tensor(self.architecture.reference.get(head, [[]]), dtype=torch.float64)
+        zeros = torch.zeros(len(rows), dimension(HEADS[head]) - rows.shape[1], dtype=torch.float64)
+        return torch.cat([rows, zeros], 1)[:, None]
 
     @staticmethod
     def tensors(log: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:

@@ -31,7 +31,7 @@ def symmetric_matrix(
     Args:
         components: (..., n) irreps components of the deviation of A from the reference.
         basis: (n, d, d) orthonormal symmetric matrices, float64.
-        reference: (n,) components of an isotropic matrix about which A varies.
+        reference: (..., n) components of an isotropic matrix about which A varies.
 
     Returns:
         (..., d, d) float64.
