@@ -1,4 +1,5 @@
-"""The command `eqtensor`; its commands need the extra [train] (`data` alone needs [data])."""
+"""The command `eqtensor`; `predict` needs nothing more, `data` the extra [data], `train` and
+`evaluate` the extra [train]."""
 
 import sys
 

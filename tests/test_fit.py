@@ -14,6 +14,7 @@ from training import records, small_recipe
 from typer.testing import CliRunner
 
 from ase_eqtensor import PROPERTIES, EqTensorCalculator, load_model
+from ase_eqtensor.crystal.symmetry import SITE_CLASSES
 from ase_eqtensor.errors import DataError
 from ase_eqtensor.pretrained import Model
 from ase_eqtensor.train.commands import app
@@ -22,6 +23,7 @@ from ase_eqtensor.train.dataset import TENSORS, loader
 from ase_eqtensor.train.evaluate import evaluate, write_report
 from ase_eqtensor.train.fit import fit, split_samples
 from ase_eqtensor.train.losses import relative_error
+from ase_eqtensor.train.module import hide_classes
 from ase_eqtensor.train.run import train
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*:UserWarning:lightning")
@@ -104,8 +106,10 @@ def test_the_best_averaged_weights_are_returned(whole, samples):
     assert score == pytest.approx(min(scores), rel=1e-4)
 
 
-def test_resumed_run_equals_an_uninterrupted_one(whole, samples, tmp_path):
-    recipe = small_recipe()
+def test_resumed_run_equals_an_uninterrupted_one(samples, tmp_path):
+    recipe = small_recipe(class_dropout=0.3)
+    whole = tmp_path / "whole", fit(samples, recipe, tmp_path / "whole", progress=False)
+    tmp_path = tmp_path / "resumed"
     fit(samples, recipe, tmp_path, progress=False, stop_after=4)
     assert len(log(tmp_path)["val_score"]) == 4
     torch.manual_seed(99)  # whatever happened in between
@@ -300,3 +304,18 @@ def test_train_on_the_command_line(trained, tmp_path):
     assert result.exit_code == 0, result.output
     card = load_model(tmp_path / "out" / "out.safetensors").card
     assert card["recipe"]["seed"] == 7 and card["recipe"]["epochs"] == 1
+
+
+def test_hidden_classes_are_those_of_crystals_without_symmetry(samples):
+    graph = next(iter(loader(samples.train * 40, 2000))).graph
+    hidden = hide_classes(graph, 0.4, torch.Generator().manual_seed(0))
+    names = np.array(SITE_CLASSES)[hidden.site_class]
+    whole = [set(names[graph.crystal == i]) for i in range(len(graph.size))]
+    shares = [np.mean([one == {name} for one in whole]) for name in ("1", "unknown")]
+    assert shares == pytest.approx([0.2, 0.2], abs=0.04)
+    kept = ~np.isin(names, ("1", "unknown"))
+    assert (hidden.site_class[kept] == graph.site_class[kept]).all() and kept.mean() > 0.5
+    again = hide_classes(graph, 0.4, torch.Generator().manual_seed(0))
+    assert torch.equal(again.site_class, hidden.site_class)
+    none = hide_classes(graph, 0.0, torch.Generator().manual_seed(0))
+    assert torch.equal(none.site_class, graph.site_class)

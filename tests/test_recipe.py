@@ -76,6 +76,8 @@ def test_a_recipe_in_a_card_is_a_recipe_again():
         ({"datasets": ["moduli"], "loss": {"moduli": 0}}, r"\[loss\]: moduli = 0.*'moduli'"),
         ({"loss": {"electronic": 0.0}}, r"electronic = 0.*'dielectric'"),
         ({"loss": {"anisotropy": -1.0}}, r"\[loss\]: anisotropy = -1.0 must not be negative"),
+        ({"class_dropout": 1.0}, "class_dropout = 1.0 must be at least 0 and below 1"),
+        ({"class_dropout": -0.1}, "class_dropout = -0.1 must be at least 0"),
         ({"ema_decay": 1.0}, "ema_decay = 1.0 must be between 0 and 1"),
         ({"ema_decay": 0}, "ema_decay = 0.0 must be between 0 and 1"),
         ({"weight_decay": -0.1}, "weight_decay = -0.1 must not be negative"),

@@ -1,7 +1,7 @@
-"""The commands `eqtensor data`, `train` and `evaluate`.
+"""The commands `eqtensor data`, `train` and `evaluate`, beside those of ase_eqtensor/commands.py.
 
-Training libraries are imported by the commands that need them, so that `eqtensor data` works with
-the extra `data` alone.
+Libraries of the extras are imported by the commands that need them, so that `eqtensor predict`
+works without.
 """
 
 import logging
@@ -9,14 +9,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
-from ase_eqtensor.train.database import build_database, read_database
-from ase_eqtensor.train.sources import collect
-
-app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
-console = Console()
+from ase_eqtensor.commands import app, console
 
 Database = Annotated[Path, typer.Option("--database", "-d", help="Training database.")]
 DEFAULT_DATABASE = Path("crystals.db")
@@ -45,6 +40,9 @@ def data(
 
     Example: eqtensor data crystals.db --file my_tensors.extxyz
     """
+    from ase_eqtensor.train.database import build_database
+    from ase_eqtensor.train.sources import collect
+
     sources = collect(archive, moduli, files or (), matminer=public)
     report = build_database(output, sources, overwrite=overwrite, progress=True)
     table = Table("data set", *(f"fold {k}" for k in range(5)), title=str(report.path))
@@ -101,6 +99,7 @@ def evaluate(
     Example: eqtensor evaluate runs/joint-fold0-seed0/joint-fold0-seed0.safetensors --part val
     """
     from ase_eqtensor.pretrained import load_model
+    from ase_eqtensor.train.database import read_database
     from ase_eqtensor.train.evaluate import evaluate as evaluate_model
     from ase_eqtensor.train.evaluate import write_report
 

@@ -5,7 +5,8 @@
 prints the largest relative deviation under random rotations and inversion (bare network: no cell
 reduction, no projection), between a non-diagonal supercell and the primitive cell (both on), and
 the jump of the prediction of slightly rattled atoms where the symmetry search ceases to find the
-crystal's symmetry, so that site-symmetry classes and point group change at once.
+crystal's symmetry, so that site-symmetry classes and point group change at once. Last, how much the
+tensors change with the volume by 2 %, as they would for a crystal that was relaxed otherwise.
 """
 
 import sys
@@ -21,6 +22,7 @@ from ase_eqtensor.calculator import EqTensorCalculator
 from ase_eqtensor.crystal.symmetry import analyse
 from ase_eqtensor.prediction import Prediction
 from ase_eqtensor.pretrained import Model, load_model
+from ase_eqtensor.properties import PROPERTIES
 from ase_eqtensor.tensors.notation import (
     compliance_mandel_to_voigt,
     compliance_voigt_to_mandel,
@@ -109,6 +111,25 @@ def jumps(model: Model, crystals: Sequence[Atoms], amplitude: float) -> np.ndarr
     return largest_deviation(found, lost, _identities(rattled))
 
 
+def volume_changes(
+    model: Model, crystals: Sequence[Atoms], fraction: float
+) -> dict[str, np.ndarray]:
+    """Property -> relative changes (n,) of the tensors when the volume changes by `fraction`."""
+    scaled = []
+    for atoms in crystals:
+        atoms = atoms.copy()
+        atoms.set_cell(atoms.cell[:] * (1 + fraction) ** (1 / 3), scale_atoms=True)
+        scaled.append(atoms)
+    calculator = _calculator(model)
+    pairs = list(zip(calculator.predict(crystals), calculator.predict(scaled)))
+    return {
+        name: np.array(
+            [np.linalg.norm(b[name] - a[name]) / np.linalg.norm(a[name]) for a, b in pairs]
+        )
+        for name in PROPERTIES
+    }
+
+
 def _identities(crystals: Sequence[Atoms]) -> np.ndarray:
     return np.broadcast_to(np.eye(3), (len(crystals), 3, 3))
 
@@ -129,10 +150,13 @@ def main(database: str, name: str | None = None) -> None:
     _line("supercell against primitive", supercells(model, crystals))
     for amplitude in (1e-4, 1e-3, 1e-2):
         _line(f"symmetry lost at {amplitude:g} Å rattle", jumps(model, crystals, amplitude))
+    for fraction in (-0.02, 0.02):
+        for name, values in volume_changes(model, crystals, fraction).items():
+            _line(f"volume {fraction:+.0%}, {name}", values)
 
 
 def _line(label: str, values: np.ndarray) -> None:
-    print(f"{label:36s} median {np.median(values):.1e}   largest {values.max():.1e}")
+    print(f"{label:42s} median {np.median(values):.1e}   largest {values.max():.1e}")
 
 
 if __name__ == "__main__":

@@ -1,12 +1,29 @@
 """The lightning module: one step of training or validation."""
 
+from dataclasses import replace
+
 import lightning as L
 import torch
 
+from ase_eqtensor.crystal.graph import GraphBatch
+from ase_eqtensor.crystal.symmetry import SITE_CLASSES
 from ase_eqtensor.network.model import Architecture, TensorNetwork
 from ase_eqtensor.train.dataset import Batch
 from ase_eqtensor.train.losses import crystal_errors, target_losses
 from ase_eqtensor.train.recipe import LossWeights, Recipe
+
+
+def hide_classes(graph: GraphBatch, probability: float, random: torch.Generator) -> GraphBatch:
+    """The batch with some crystals' atoms in the class of no symmetry, "1", and as many crystals'
+    in "unknown", which is what slight noise or a failed symmetry search make of them.
+
+    A network that learns from both does not jump where the symmetry of a crystal is lost.
+    """
+    drawn = torch.rand(len(graph.size), generator=random).to(graph.site_class.device)
+    drawn = drawn[graph.crystal] / max(probability, 1e-12)
+    site_class = graph.site_class.where(drawn > 1, SITE_CLASSES.index("1"))
+    site_class = site_class.where(drawn > 0.5, SITE_CLASSES.index("unknown"))
+    return replace(graph, site_class=site_class)
 
 
 class TensorModule(L.LightningModule):
@@ -26,7 +43,10 @@ class TensorModule(L.LightningModule):
 
     def training_step(self, batch: Batch, _) -> torch.Tensor:
         size = len(batch.graph.size)
-        losses = target_losses(self.network(batch.graph), batch.targets, self.weights.anisotropy)
+        # by step, so that a resumed run draws what an uninterrupted one would have drawn
+        random = torch.Generator().manual_seed(self.recipe.seed + 1_000_003 * self.global_step)
+        graph = hide_classes(batch.graph, self.recipe.class_dropout, random)
+        losses = target_losses(self.network(graph), batch.targets, self.weights.anisotropy)
         # of the main process alone: others may have other targets, so there is no common order
         epoch = {"on_step": False, "on_epoch": True, "rank_zero_only": True}
         total = 0.0

@@ -42,6 +42,8 @@ class Recipe:
     batch_size: crystals per step.
     learning_rate, weight_decay: of AdamW.
     gradient_clip: largest norm of the gradient.
+    class_dropout: share of the crystals in each batch that hide their site-symmetry classes, so
+        that the network also knows crystals without symmetry; from 0 to below 1.
     ema_decay: of the exponential moving average of the weights, per step; between 0 and 1.
     network: see `Architecture`. Its lmax must be 4 or more in a model for use: a stiffness has
         components of l = 4, and without harmonics of that degree cubic crystals come out
@@ -59,6 +61,7 @@ class Recipe:
     weight_decay: float = 0.1
     gradient_clip: float = 1.0
     ema_decay: float = 0.995
+    class_dropout: float = 0.0
     network: Architecture = field(default_factory=Architecture)
     loss: LossWeights = field(default_factory=LossWeights)
 
@@ -158,6 +161,10 @@ def _check_numbers(recipe: Recipe, origin: str) -> None:
                 )
     if not 0 < recipe.ema_decay < 1:
         raise RecipeError(f"{origin}: ema_decay = {recipe.ema_decay} must be between 0 and 1")
+    if not 0 <= recipe.class_dropout < 1:
+        raise RecipeError(
+            f"{origin}: class_dropout = {recipe.class_dropout} must be at least 0 and below 1"
+        )
     for dataset in recipe.datasets:
         for name in LOSSES[dataset]:
             if getattr(recipe.loss, name) == 0:
