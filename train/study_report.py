@@ -10,7 +10,7 @@ seed with and without classes. The unit of the bootstrap is the crystal, average
 
 import json
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from itertools import product
@@ -19,6 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from ase_eqtensor.crystal.symmetry import SITE_CLASSES, analyse
+from ase_eqtensor.train.card import table
 from ase_eqtensor.train.database import read_database
 from ase_eqtensor.train.folds import split
 from ase_eqtensor.train.metrics import anisotropic_skill, relative_errors, with_interval
@@ -92,12 +93,6 @@ def seed_noise(errors: dict) -> float:
         by_fold.setdefault(fold, []).append(float(np.mean(list(one.values()))))
     variances = [np.var(v, ddof=1) for v in by_fold.values() if len(v) > 1]
     return float(np.sqrt(2 * np.mean(variances) / len(errors))) if variances else float("nan")
-
-
-def table(header: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
-    head = list(header)
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
 
 
 def arm_table(results: Results, part: str) -> str:
