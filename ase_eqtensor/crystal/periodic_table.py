@@ -21,7 +21,6 @@ class Element(NamedTuple):
     metal: bool
 
 
-@cache
 def element(z: int) -> Element:
     """The element of atomic number 1 ... 118."""
     group, electronegativity, metal = (column[z - 1] for column in _columns())

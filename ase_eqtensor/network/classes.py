@@ -16,7 +16,7 @@ from typing import Literal, get_args
 import torch
 from torch import nn
 
-from .members import split_members
+from .members import map_channels, split_members
 
 ClassMode = Literal["shared", "gate", "lowrank", "full"]
 CLASS_MODES = get_args(ClassMode)
@@ -90,13 +90,10 @@ class ClassLinear(nn.Module):
     def forward(self, x: torch.Tensor, site_class: torch.Tensor) -> torch.Tensor:
         """(N, m, M fan_in) -> (N, m, M fan_out) for atoms of the classes site_class (N,)."""
         table, gain = self.weights.factors(site_class)
-        members, classes, fan_in, _ = table.shape
-        if classes == 1:
-            rows = x.reshape(-1, members, fan_in).transpose(0, 1)
-            out = torch.bmm(rows, table[:, 0] * self.norm).transpose(0, 1)
-            out = out.reshape(*x.shape[:2], -1)
+        if table.shape[1] == 1:
+            out = map_channels(x, table[:, 0] * self.norm)
         else:
-            rows = split_members(x, members).transpose(1, 2)
+            rows = split_members(x, len(table)).transpose(1, 2)
             weights = (table * self.norm)[:, site_class].transpose(0, 1)
             out = torch.matmul(rows, weights).transpose(1, 2).flatten(2)
         return out if gain is None else out * gain.flatten(1)[:, None]

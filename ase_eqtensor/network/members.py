@@ -21,20 +21,26 @@ def join_channels(parts: list[torch.Tensor], members: int) -> torch.Tensor:
     return torch.cat([split_members(part, members) for part in parts], -1).flatten(-2)
 
 
+def map_channels(
+    x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None = None
+) -> torch.Tensor:
+    """(..., M fan_in) -> (..., M fan_out) by each member's own matrix (M, fan_in, fan_out)."""
+    rows = x.reshape(-1, *weight.shape[:2]).transpose(0, 1)
+    out = torch.bmm(rows, weight) if bias is None else torch.baddbmm(bias, rows, weight)
+    return out.transpose(0, 1).reshape(*x.shape[:-1], -1)
+
+
 class MemberLinear(nn.Module):
     """Affine map of each member, (..., M fan_in) -> (..., M fan_out), started like nn.Linear."""
 
     def __init__(self, members: int, fan_in: int, fan_out: int):
         super().__init__()
-        self.members = members
         bound = fan_in**-0.5
         self.weight = nn.Parameter(torch.empty(members, fan_in, fan_out).uniform_(-bound, bound))
         self.bias = nn.Parameter(torch.empty(members, 1, fan_out).uniform_(-bound, bound))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        rows = x.reshape(-1, self.members, self.weight.shape[1]).transpose(0, 1)
-        out = torch.baddbmm(self.bias, rows, self.weight)
-        return out.transpose(0, 1).reshape(*x.shape[:-1], -1)
+        return map_channels(x, self.weight, self.bias)
 
 
 def perceptron(members: int, fan_in: int, hidden: int, fan_out: int) -> nn.Sequential:
