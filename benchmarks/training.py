@@ -7,6 +7,7 @@ import torch
 from reference import reference_network
 from timing import Row, alternating
 
+from ase_eqtensor.network.ensemble import select
 from ase_eqtensor.network.model import TensorNetwork
 from ase_eqtensor.pretrained import Model
 from ase_eqtensor.train.database import read_database
@@ -27,7 +28,7 @@ def training_rows(model: Model, database: Path) -> list[Row]:
     crystals = sum(len(b.graph.size) for b in batches)
 
     torch.manual_seed(0)
-    fast = TensorNetwork(model.network.architecture)
+    fast = TensorNetwork(select(model.network, [0]).architecture)  # ensembles train one by one
     runs = [partial(_epoch, net, _adamw(net), batches) for net in (fast, reference_network(fast))]
     for run in runs * 2:  # e3nn's code is compiled in its first calls
         run()

@@ -90,6 +90,13 @@ def test_useless_features_leave_the_coverage_right(predictions):
         assert one["width"]["0.9"] > 0.9
 
 
+def test_a_single_fold_is_checked_by_compositions():
+    found = made_up(3000)["stiffness"].of_fold(0)
+    entry = check({"stiffness": found})["elasticity_tensor"]["relative_error"]
+    assert entry["coverage"]["0.9"] == pytest.approx(0.9, abs=0.05)
+    assert {record.fold for record in found.records} == {0} and entry["width"]["0.9"] < 0.9
+
+
 def test_every_property_has_an_estimate(calculator):
     calculator.get_property("elasticity_tensor", GAN)
     known = calculator.prediction.uncertainty

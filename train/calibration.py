@@ -72,9 +72,9 @@ def check(predictions: dict[str, Predictions]) -> dict[str, dict]:
     """The entry "calibration" of a model card: how often bounds from the other folds hold.
 
     Returns, for each property and quantity, "coverage" {level: share}, the same "by_system" and
-    "by_size" (thirds of the predicted tensor's norm), "width": mean bound of the level 0.9 over
-    that of a constant bound from the same crystals, and for the property "flagged": their share,
-    their mean relative error and that of the others.
+    "by_size" (thirds of the predicted tensor's norm), "width" and "median_width" {level: mean or
+    median bound over the constant one from the same crystals} and "constant_coverage" of the
+    latter; for the property "flagged": share, mean relative error, and that of the others.
     """
     out = {}
     for name, found in _by_property(predictions).items():
