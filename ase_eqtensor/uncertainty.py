@@ -123,7 +123,8 @@ def features(
     Returns:
         "constant"; for every head "HEAD spread", logarithm of the members' root mean square
         distance from the mean of their fold, "HEAD level", a sixth or third of the mean's trace,
-        and "HEAD anisotropy", its anisotropic part; for every target "TARGET rarity", minus the
+        and "HEAD anisotropy", its anisotropic part; "stiffness shear", the level of the shear part
+        alone; for every target "TARGET rarity", minus the
         logarithm of the count of the rarest element; "packing", the logarithm of the share of the
         volume that spheres with covalent radii fill, and "transition metals", their share of atoms.
     """
@@ -137,7 +138,11 @@ def features(
         mean = values.mean(0)
         out[f"{head} spread"] = np.log(_spread(values, np.asarray(folds)) + FLOOR)
         out[f"{head} level"] = np.einsum("bii->b", mean) / mean.shape[-1]
-        out[f"{head} anisotropy"] = np.log(_anisotropy(mean) + SMALL)
+        isotropic = _isotropic_components(mean)
+        rest = (mean**2).sum((1, 2)) - (isotropic**2).sum(1)
+        out[f"{head} anisotropy"] = np.log(np.sqrt(np.maximum(rest, 0)) + SMALL)
+        if head == "stiffness":
+            out["stiffness shear"] = isotropic[:, 1] / 5**0.5
     for target, count in counts.items():
         rarest = [min(count.get(int(z), 0) for z in np.unique(z)) for z in numbers]
         out[f"{target} rarity"] = -np.log1p(rarest)
@@ -155,11 +160,10 @@ def _spread(values: np.ndarray, folds: np.ndarray) -> np.ndarray:
     return np.sqrt(squares / max(freedom, 1))
 
 
-def _anisotropy(mean: np.ndarray) -> np.ndarray:
-    """Norm (B,) of the anisotropic part of (B, 3, 3) or Mandel (B, 6, 6) matrices."""
-    isotropic = rank2_basis()[:1] if mean.shape[-1] == 3 else stiffness_basis()[:2]
-    parts = np.einsum("iac,bac->bi", isotropic.numpy(), mean)
-    return np.sqrt(np.maximum((mean**2).sum((1, 2)) - (parts**2).sum(1), 0))
+def _isotropic_components(mean: np.ndarray) -> np.ndarray:
+    """Scalar irreps (B, 1) of (B, 3, 3) or (B, 2), dilation and shear, of Mandel (B, 6, 6)."""
+    basis = rank2_basis()[:1] if mean.shape[-1] == 3 else stiffness_basis()[:2]
+    return np.einsum("iac,bac->bi", basis.numpy(), mean)
 
 
 @dataclass(frozen=True)

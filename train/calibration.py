@@ -17,9 +17,9 @@ from ase_eqtensor.uncertainty import LEVELS, SCALARS, ErrorScale
 
 FLAGGED = 0.06  # share of the calibration crystals called unlike the training data
 NEGLIGIBLE = 0.3  # of the median error; keeps the logarithms of lucky hits from ruling the fit
-_CRYSTAL = ("packing", "transition metals")
+_CRYSTAL = ("packing", "transition metals", "stiffness level")
 _STIFFNESS = (
-    *("stiffness spread", "stiffness level", "stiffness anisotropy", "stiffness rarity"),
+    *("stiffness spread", "stiffness shear", "stiffness anisotropy", "stiffness rarity"),
     *_CRYSTAL,
 )
 _DIELECTRIC = ("electronic spread", "ionic spread", "electronic level", "ionic level", *_CRYSTAL)
