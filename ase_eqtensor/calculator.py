@@ -31,7 +31,7 @@ class EqTensorCalculator(Calculator):
         compliance_tensor             (6, 6)  its inverse in Å^3/eV, engineering shear
 
     `atoms.get_property(name)` and `calc.get_property(name, atoms)` return them. `prediction` keeps
-    the full record of the last calculation: provenance (model, hash, level of theory) and flags.
+    the full record of the last calculation: uncertainty, provenance and flags.
 
     Args:
         model: None for the default model, the name of a shipped one, the path of a .safetensors
@@ -49,8 +49,8 @@ class EqTensorCalculator(Calculator):
         StructureError: the atoms are not a bulk crystal that the model can describe.
         ElementError: an element is absent from the training data of that property.
         PropertyNotImplementedError: not a property of this calculator.
-    ModelError is raised at once if the model cannot be loaded. MetalWarning, MagneticWarning and
-    VacuumWarning are issued where results should not be trusted blindly.
+    ModelError is raised at once if the model cannot be loaded. MetalWarning, MagneticWarning,
+    VacuumWarning and UnfamiliarWarning are issued where results should not be trusted blindly.
     """
 
     implemented_properties = list(PROPERTIES)
