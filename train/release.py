@@ -2,9 +2,10 @@
 
     python -m ase_eqtensor.train.release NAME DATABASE RUN [RUN ...]
 
-NAME may be an absolute path, for a model that is not to be shipped. The runs have one recipe and differ in fold and seed; all of them become members, so nothing is
-chosen here. Every figure is out of fold: a crystal is predicted by the members that left its fold
-out. The uncertainty is calibrated on the same predictions.
+NAME may be an absolute path, for a model that is not to be shipped. The runs have one recipe and
+differ in fold and seed; all of them become members, so nothing is chosen here. Every figure is out
+of fold: a crystal is predicted by the members that left its fold out. The uncertainty is calibrated
+on the same predictions.
 """
 
 import json
