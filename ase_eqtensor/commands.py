@@ -16,7 +16,6 @@ from .prediction import Prediction
 from .training_crystals import TrainingCrystal
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
-console = Console()
 COLUMNS = (  # heading, property, scalar
     ("K, GPa", "elasticity_tensor", "k_vrh_gpa"),
     ("G, GPa", "elasticity_tensor", "g_vrh_gpa"),
@@ -64,7 +63,7 @@ def predict(
     if as_json:
         print(json.dumps(everything, indent=1))
     elif everything:
-        console.print(table)
+        Console().print(table)
     if failed:
         raise typer.Exit(1)
 

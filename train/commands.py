@@ -9,9 +9,12 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.console import Console
 from rich.table import Table
 
-from ase_eqtensor.commands import app, console
+from ase_eqtensor.commands import app
+
+console = Console()
 
 Database = Annotated[Path, typer.Option("--database", "-d", help="Training database.")]
 DEFAULT_DATABASE = Path("crystals.db")
