@@ -49,7 +49,7 @@ def predict(
     for path in files:
         try:
             atoms = _read(path)
-            (entry,) = calculator.predictor.predict([atoms])
+            entry = calculator.predictor.predict_one(atoms)
             if entry.error:
                 raise entry.error
         except EqTensorError as error:

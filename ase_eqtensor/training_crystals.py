@@ -1,18 +1,17 @@
 """The crystals that a model was trained on: was this one among them, and what is its true tensor?
 
 They lie beside the weights as NAME.crystals.npz. Rows of which only K and G were known are listed
-by formula and id, without structure and values.
+by formula and id, without structure and values. pymatgen and scipy are imported by the functions
+that need them: a prediction needs neither.
 """
 
+import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 from ase import Atoms
-from pymatgen.core import Composition
-from pymatgen.io.ase import AseAtomsAdaptor
-from scipy.linalg import polar
 
 from .crystal.symmetry import analyse, primitive
 from .properties import PROPERTIES
@@ -45,18 +44,31 @@ class TrainingCrystal:
     same_structure: bool | None = None
 
 
+def reduced_formula(atoms: Atoms) -> str:
+    """pymatgen's reduced formula, the key of the folds."""
+    from pymatgen.core import Composition
+
+    with warnings.catch_warnings():  # noble gases have no electronegativity to sort by
+        warnings.filterwarnings("ignore", message="No Pauling electronegativity")
+        return Composition(atoms.symbols.formula.count()).reduced_formula
+
+
 def find(atoms: Atoms, crystals: Iterable[TrainingCrystal]) -> list[TrainingCrystal]:
     """Those of `crystals` with the reduced formula of `atoms`, the same structures first."""
-    formula = Composition(atoms.symbols.formula.count()).reduced_formula
-    found = [_compared(atoms, crystal) for crystal in crystals if crystal.formula == formula]
+    formula = reduced_formula(atoms)
+    alike = [crystal for crystal in crystals if crystal.formula == formula]
+    if not alike:
+        return []
+    cell = primitive(atoms, analyse(atoms))
     order = (True, None, False)
+    found = [_compared(cell, crystal) for crystal in alike]
     return sorted(found, key=lambda crystal: order.index(crystal.same_structure))
 
 
-def _compared(atoms: Atoms, crystal: TrainingCrystal) -> TrainingCrystal:
+def _compared(cell: Atoms, crystal: TrainingCrystal) -> TrainingCrystal:
     if crystal.atoms is None:
         return crystal
-    rotation = rotation_between(crystal.atoms, atoms)
+    rotation = rotation_between(primitive(crystal.atoms, analyse(crystal.atoms)), cell)
     if rotation is None:
         return replace(crystal, same_structure=False)
     tensors = {
@@ -67,14 +79,16 @@ def _compared(atoms: Atoms, crystal: TrainingCrystal) -> TrainingCrystal:
 
 
 def rotation_between(one: Atoms, other: Atoms) -> np.ndarray | None:
-    """Orthogonal matrix Q (3, 3) that turns crystal `one` into the frame of `other`, x' = Q x, up
-    to a small strain; None if they are not the same structure."""
-    from pymatgen.core.structure_matcher import StructureMatcher  # slow to import
+    """Orthogonal matrix Q (3, 3) that turns the crystal with primitive cell `one` into the frame of
+    that with primitive cell `other`, x' = Q x, up to a small strain; None if they are not the same
+    structure."""
+    from pymatgen.core.structure_matcher import StructureMatcher
+    from pymatgen.io.ase import AseAtomsAdaptor
+    from scipy.linalg import polar
 
-    cells = [primitive(atoms, analyse(atoms)) for atoms in (one, other)]
-    first, second = (AseAtomsAdaptor.get_structure(cell) for cell in cells)
-    if len(first) != len(second):
+    if len(one) != len(other):
         return None
+    first, second = (AseAtomsAdaptor.get_structure(cell) for cell in (one, other))
     match = StructureMatcher(primitive_cell=False).get_transformation(second, first)
     if match is None:
         return None

@@ -90,12 +90,12 @@ def check(predictions: dict[str, Predictions]) -> dict[str, dict]:
             flagged = np.zeros(len(error), dtype=bool)
             for part in np.unique(parts):
                 held, rest = np.flatnonzero(parts == part), np.flatnonzero(parts != part)
-                scale = fit(name, found.rows(rest), error[rest])
-                own = found.rows(held).features
+                own, others = found.rows(held).features, found.rows(rest)
+                scale = fit(name, others, error[rest])
                 for q in LEVELS:
                     bounds[q][held] = scale.bounds(own)[q]
                     constant[q][held] = _quantile(error[rest], q)
-                above = np.quantile(scale.scale(found.rows(rest).features), 1 - FLAGGED)
+                above = np.quantile(scale.scale(others.features), 1 - FLAGGED)
                 flagged[held] = scale.scale(own) > above
             out[name][quantity] = _coverage(error, bounds, groups) | {
                 "width": _ratio(bounds, constant, np.mean),

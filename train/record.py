@@ -1,16 +1,15 @@
 """One crystal with its training targets, as it travels from a source to the database."""
 
-import warnings
 from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 from ase import Atoms
-from pymatgen.core import Composition
 
 from ase_eqtensor.crystal.symmetry import analyse
 from ase_eqtensor.train.folds import fold_of, in_val
+from ase_eqtensor.training_crystals import reduced_formula
 
 # The targets of each data set and their shapes; () is a number. Units: stiffness eV/Å^3 (Voigt,
 # no factors), relative permittivities, piezoelectric stress constants C/m^2 (3 x Voigt), moduli
@@ -87,13 +86,6 @@ def missing_targets(dataset: str, targets: Collection[str]) -> list[str]:
     missing = [name for name in DATASETS[dataset] if name not in targets]
     enough = dataset in PARTIAL and len(missing) < len(DATASETS[dataset])
     return [] if enough else missing
-
-
-def reduced_formula(atoms: Atoms) -> str:
-    """pymatgen's reduced formula, the key of the folds."""
-    with warnings.catch_warnings():  # noble gases have no electronegativity to sort by
-        warnings.filterwarnings("ignore", message="No Pauling electronegativity")
-        return Composition(atoms.symbols.formula.count()).reduced_formula
 
 
 def bare(atoms: Atoms) -> Atoms:

@@ -61,13 +61,12 @@ def release(name: str, records: list[Record], runs: list[Path], folder: Path) ->
         "recipe": recipes[0],
         **ABOUT,
     }
-    crystals = training_crystals(known)
-    model = load_model(save_model(network, card, folder / name, crystals))
+    model = Model(network, card)
     predictions = out_of_fold(model, records)
     card["figures"] = {"out_of_fold": figures(predictions)}
     card["by_fold"] = [_of_fold(predictions, fold) for fold in model.folds]
     card["uncertainty"], card["calibration"] = calibrate(predictions), check(predictions)
-    return save_model(network, card, folder / name, crystals)
+    return save_model(network, card, folder / name, training_crystals(known))
 
 
 def _recipe(model: Model) -> dict:
