@@ -1,18 +1,18 @@
-"""The command `eqtensor`; `predict` needs nothing more, `data` the extra [data], `train` and
-`evaluate` the extra [train]."""
+"""Entry point of the command `eqtensor`, also `python -m ase_eqtensor`."""
 
 import sys
 
-from .errors import EqTensorError
-
 
 def main() -> None:
-    """Run the command line; errors of the package end with one line and exit code 1."""
-    try:
-        from ase_eqtensor.train.commands import app
+    """Run the command line; errors end with one line and exit code 1, tracebacks need --debug."""
+    from ase_eqtensor.train.commands import app
 
-        app()
-    except EqTensorError as error:
-        sys.exit(f"eqtensor: {error}")
-    except ModuleNotFoundError as error:
-        sys.exit(f"eqtensor: {error.name} is missing: install ase-eqtensor with its extra [train]")
+    arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
+    debug = len(arguments) < len(sys.argv) - 1
+    try:
+        app(args=arguments, prog_name="eqtensor")
+    except Exception as error:
+        if debug:
+            raise
+        text = str(error) or type(error).__name__
+        sys.exit(f"eqtensor: {text} (--debug shows where)")

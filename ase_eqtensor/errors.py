@@ -29,6 +29,10 @@ class RecipeError(EqTensorError, ValueError):
     """A recipe with an unknown field or a value out of range."""
 
 
+class MissingExtraError(EqTensorError, ImportError):
+    """A library of an extra that is not installed; the message names the extra."""
+
+
 class EqTensorWarning(UserWarning):
     """Base class of the package's warnings.
 

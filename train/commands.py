@@ -1,4 +1,4 @@
-"""The commands `eqtensor data`, `train` and `evaluate`, beside those of ase_eqtensor/commands.py.
+"""The commands `eqtensor data`, `train` and `evaluate`, beside those of ase_eqtensor/commands/.
 
 Libraries of the extras are imported by the commands that need them, so that `eqtensor predict`
 works without.
@@ -13,15 +13,20 @@ from rich.console import Console
 from rich.table import Table
 
 from ase_eqtensor.commands import app
+from ase_eqtensor.extras import extra
+from ase_eqtensor.pretrained import load_model
 
 console = Console()
 
 Database = Annotated[Path, typer.Option("--database", "-d", help="Training database.")]
 DEFAULT_DATABASE = Path("crystals.db")
 
+data = typer.Typer(no_args_is_help=True, help="Obtain, check and store training data.")
+app.add_typer(data, name="data")
 
-@app.command()
-def data(
+
+@data.command()
+def build(
     output: Annotated[Path, typer.Argument(help="Database to write.")] = DEFAULT_DATABASE,
     archive: Annotated[
         Path | None,
@@ -39,12 +44,13 @@ def data(
     ] = True,
     overwrite: Annotated[bool, typer.Option(help="Replace an existing database.")] = False,
 ) -> None:
-    """Obtain, check and store training data.
+    """Check training data of all sources and write them to one database.
 
-    Example: eqtensor data crystals.db --file my_tensors.extxyz
+    Example: eqtensor data build crystals.db --file my_tensors.extxyz
     """
-    from ase_eqtensor.train.database import build_database
-    from ase_eqtensor.train.sources import collect
+    with extra("data"):
+        from ase_eqtensor.train.database import build_database
+        from ase_eqtensor.train.sources import collect
 
     sources = collect(archive, moduli, files or (), matminer=public)
     report = build_database(output, sources, overwrite=overwrite, progress=True)
@@ -76,8 +82,9 @@ def train(
 
     Example: eqtensor train joint --database crystals.db --seed 1
     """
-    from ase_eqtensor.train.recipe import load_recipe
-    from ase_eqtensor.train.run import train as run_training
+    with extra("train"):
+        from ase_eqtensor.train.recipe import load_recipe
+        from ase_eqtensor.train.run import train as run_training
 
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     changes = {k: v for k, v in {"fold": fold, "seed": seed}.items() if v is not None}
@@ -101,10 +108,10 @@ def evaluate(
 
     Example: eqtensor evaluate runs/joint-fold0-seed0/joint-fold0-seed0.safetensors --part val
     """
-    from ase_eqtensor.pretrained import load_model
-    from ase_eqtensor.train.database import read_database
-    from ase_eqtensor.train.evaluate import evaluate as evaluate_model
-    from ase_eqtensor.train.evaluate import write_report
+    with extra("train"):
+        from ase_eqtensor.train.database import read_database
+        from ase_eqtensor.train.evaluate import evaluate as evaluate_model
+        from ase_eqtensor.train.evaluate import write_report
 
     if part not in ("val", "test"):
         raise typer.BadParameter(f"{part!r}: choose val or test", param_hint="--part")

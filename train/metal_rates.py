@@ -115,7 +115,7 @@ def fit(known: Labelled) -> dict[str, float]:
 def main() -> None:
     """Print the rates of the shipped weights, and the weights that the data give."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("database", type=Path, help="training database of `eqtensor data`")
+    parser.add_argument("database", type=Path, help="training database of `eqtensor data build`")
     known = labelled(parser.parse_args().database)
     for name, part in (("test part of fold 0", known.part(True)), ("the rest", known.part(False))):
         insulators, alloys, compounds = (flagged(kind) for kind in part)

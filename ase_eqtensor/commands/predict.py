@@ -1,4 +1,4 @@
-"""The command `eqtensor predict`; the commands for training are in train/commands.py."""
+"""The command `eqtensor predict`."""
 
 import json
 from pathlib import Path
@@ -10,12 +10,12 @@ from ase.io import read
 from rich.console import Console
 from rich.table import Table
 
-from .calculator import EqTensorCalculator
-from .errors import EqTensorError, StructureError
-from .prediction import Prediction
-from .training_crystals import TrainingCrystal
+from ..calculator import EqTensorCalculator
+from ..errors import EqTensorError, StructureError
+from ..prediction import Prediction
+from ..training_crystals import TrainingCrystal
+from .app import FAILED, Model, app
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 COLUMNS = (  # heading, property, scalar
     ("K, GPa", "elasticity_tensor", "k_vrh_gpa"),
     ("G, GPa", "elasticity_tensor", "g_vrh_gpa"),
@@ -24,15 +24,10 @@ COLUMNS = (  # heading, property, scalar
 )
 
 
-@app.callback()
-def about() -> None:
-    """Dielectric and elastic tensors of crystals from an equivariant network."""
-
-
 @app.command()
 def predict(
     files: Annotated[list[Path], typer.Argument(help="Crystals in any format that ASE reads.")],
-    model: Annotated[str | None, typer.Option(help="Shipped model or .safetensors file.")] = None,
+    model: Model = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
 ) -> None:
     """Predict tensors with error estimates.
@@ -65,7 +60,7 @@ def predict(
     elif everything:
         Console().print(table)
     if failed:
-        raise typer.Exit(1)
+        raise typer.Exit(FAILED)
 
 
 def _read(path: Path) -> Atoms:
