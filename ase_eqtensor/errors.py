@@ -25,6 +25,10 @@ class DataError(EqTensorError, ValueError):
     """Training data that cannot be obtained, read or used."""
 
 
+class OutputExistsError(DataError, FileExistsError):
+    """A file that would have been replaced without being asked to."""
+
+
 class RecipeError(EqTensorError, ValueError):
     """A recipe with an unknown field or a value out of range."""
 

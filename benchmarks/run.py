@@ -1,8 +1,8 @@
 """Speed of the package in one table: python benchmarks/run.py crystals.db [--model NAME]
 
 Everything runs on one thread (one each in the rows with workers). Absolute figures belong to the
-machine; ratios travel. The database is what `eqtensor data build` writes; the crystals are fold 0's test
-part. The table goes to the terminal and, as JSON, to the file of --output.
+machine; ratios travel. The database is what `eqtensor data build` writes; the crystals are fold 0's
+test part. The table goes to the terminal and, as JSON, to the file of --output.
 """
 
 import json

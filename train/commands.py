@@ -39,9 +39,15 @@ def build(
         list[Path] | None,
         typer.Option("--file", help="Crystals of your own: extxyz, ASE db or pymatgen JSON."),
     ] = None,
+    fetched: Annotated[
+        list[Path] | None, typer.Option("--fetched", help="File of `eqtensor data fetch`.")
+    ] = None,
     public: Annotated[
         bool, typer.Option(help="Include the public Materials Project tensor sets of 2015-2018.")
     ] = True,
+    mix_functionals: Annotated[
+        bool, typer.Option("--mix-functionals", help="Accept sources of different functionals.")
+    ] = False,
     overwrite: Annotated[bool, typer.Option(help="Replace an existing database.")] = False,
 ) -> None:
     """Check training data of all sources and write them to one database.
@@ -52,7 +58,14 @@ def build(
         from ase_eqtensor.train.database import build_database
         from ase_eqtensor.train.sources import collect
 
-    sources = collect(archive, moduli, files or (), matminer=public)
+    sources = collect(
+        archive,
+        moduli,
+        files or (),
+        matminer=public,
+        fetched=fetched or (),
+        mix_functionals=mix_functionals,
+    )
     report = build_database(output, sources, overwrite=overwrite, progress=True)
     table = Table("data set", *(f"fold {k}" for k in range(5)), title=str(report.path))
     for name in dict.fromkeys(name for name, _ in report.rows):
@@ -61,6 +74,28 @@ def build(
     for (dataset, action, reason), count in report.reasons().items():
         console.print(f"{count} {dataset} rows {action}: {reason}")
     console.print(f"every one of them is listed in {report.problems_path}")
+
+
+@data.command()
+def fetch(
+    source: Annotated[str, typer.Argument(help="materials-project or jarvis.")],
+    output: Annotated[Path, typer.Argument(help="File to write, or to go on with.")],
+) -> None:
+    """Get tensors from a database; run it again to go on after an interruption.
+
+    The Materials Project needs your key: MP_API_KEY in the environment, or PMG_MAPI_KEY in
+    pymatgen's settings.
+
+    Example: eqtensor data fetch materials-project mp.jsonl
+    """
+    from ase_eqtensor.train.fetch import fetch as fetch_tensors
+    from ase_eqtensor.train.fetch.file import read_header
+
+    result = fetch_tensors(source, output, progress=True)
+    header = read_header(output)
+    console.print(f"{output}: {result.answers} answers, {result.new} of them new")
+    console.print(f"licence: {header['licence']}\ncite: {header['cite']}")
+    console.print(f"next: eqtensor data build --fetched {output}")
 
 
 @app.command()

@@ -110,7 +110,9 @@ def read_database(path: Path, datasets: Iterable[str] | None = None) -> list[Rec
         with ase.db.connect(path, type="db", use_lock_file=False) as db:
             records = [_record(row) for row in db.select() if row.get("dataset") in wanted]
     except (sqlite3.DatabaseError, KeyError) as error:
-        raise DataError(f"{path} is not a training database of `eqtensor data build`: {error}") from error
+        raise DataError(
+            f"{path} is not a training database of `eqtensor data build`: {error}"
+        ) from error
     if not records:
         raise DataError(f"{path} has no row of {', '.join(sorted(wanted))}")
     for name in wanted - {r.dataset for r in records} if datasets is not None else ():

@@ -19,6 +19,9 @@ from ase_eqtensor.train.recipe import LOSSES, Recipe
 LEVEL_OF_THEORY = {
     ("elastic", "matminer-0.3.9"): "PBE or PBE+U (VASP), relaxed-ion stress-strain; de Jong 2015",
     ("dielectric", "matminer-0.3.9"): "PBE or PBE+U (VASP), DFPT; Petousis 2017",
+    ("elastic", "materials-project"): "PBE or PBE+U (VASP), relaxed-ion; Materials Project",
+    ("dielectric", "materials-project"): "PBE or PBE+U (VASP), DFPT; Materials Project",
+    ("elastic", "jarvis-dft-OptB88vdW"): "OptB88vdW (VASP), relaxed-ion; Choudhary 2020",
     ("moduli", "mp-binary-moduli"): "K and G only: PBE or PBE+U, Materials Project 2025",
 }
 NOT_STATED = "the user's own data, level of theory not stated"

@@ -1,0 +1,86 @@
+"""Where tasks run: processes on this machine, a Dask cluster or a Ray cluster, all by joblib."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+
+from joblib import Parallel, cpu_count, delayed, parallel_config
+
+from .errors import DataError
+from .extras import extra
+
+BACKENDS = ("local", "dask", "ray")
+BLOCK = 4  # tasks per worker that Ray gets at a time
+
+
+def in_parallel(
+    function: Callable,
+    tasks: Sequence[tuple],
+    workers: int = 1,
+    backend: str = "local",
+    address: str | None = None,
+) -> Iterator:
+    """The results of function(*task), in order, each as soon as it and those before it are there.
+
+    Args:
+        workers: processes, -1 for one per core.
+        backend: "local", "dask" or "ray".
+        address: of a running Dask scheduler ("tcp://host:8786") or Ray cluster ("auto" on one of
+            its machines). Its workers need this package, and the files that tasks name under the
+            same paths. None starts a cluster on this machine for the time being.
+
+    Raises DataError for an unknown backend or one that does not answer, MissingExtraError where its
+    library is not installed.
+    """
+    if backend not in BACKENDS:
+        raise DataError(f"unknown backend {backend!r}: choose from {', '.join(BACKENDS)}")
+    if backend == "local" and address is not None:
+        raise DataError(f"the local backend has no address {address!r}: choose dask or ray")
+    workers = cpu_count() if workers == -1 else workers
+    calls = [delayed(function)(*task) for task in tasks]
+    with _cluster(backend, workers, address):
+        with parallel_config("loky" if backend == "local" else backend, n_jobs=workers):
+            if backend != "ray":
+                yield from Parallel(return_as="generator")(calls)
+                return
+            for i in range(0, len(calls), BLOCK * workers):  # Ray returns complete lists only
+                yield from Parallel()(calls[i : i + BLOCK * workers])
+
+
+def _cluster(backend: str, workers: int, address: str | None) -> AbstractContextManager:
+    if backend == "local":
+        return nullcontext()
+    return _dask(workers, address) if backend == "dask" else _ray(workers, address)
+
+
+@contextmanager
+def _dask(workers: int, address: str | None) -> Iterator[None]:
+    with extra("dask"):
+        from distributed import Client, LocalCluster
+    if address is None:
+        local = LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=None)
+        with local, Client(local):
+            yield
+        return
+    try:
+        client = Client(address)
+    except OSError as error:
+        raise DataError(f"no Dask scheduler answers at {address}: {error}") from error
+    with client:
+        yield
+
+
+@contextmanager
+def _ray(workers: int, address: str | None) -> Iterator[None]:
+    with extra("ray"):
+        import ray
+        from ray.util.joblib import register_ray
+    own = {} if address else {"num_cpus": workers, "include_dashboard": False}
+    try:
+        ray.init(address, **own, log_to_driver=False, logging_level="ERROR")
+    except ConnectionError as error:
+        raise DataError(f"no Ray cluster answers at {address}: {error}") from error
+    try:
+        register_ray()
+        yield
+    finally:
+        ray.shutdown()

@@ -1,0 +1,146 @@
+"""Prediction of many crystals into one database, on many processes, resumable.
+
+The output is its own checkpoint: crystals are predicted in shards, and every shard enters the
+database in one transaction. A killed run leaves whole shards behind, and the next one goes on with
+the rest. Crystals that failed leave no row; every run tries them again and names them again.
+"""
+
+import warnings
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+
+from ase import Atoms
+
+from .backends import in_parallel
+from .calculator import EqTensorCalculator
+from .errors import DataError, EqTensorError
+from .files import connect, freeze, is_address, write_rows
+from .inputs import Collection
+
+SHARD = 64  # items that are predicted and written together
+METADATA = "eqtensor"  # entry of the database's metadata: which model, with which settings
+
+
+@dataclass
+class Screened:
+    """What a run did.
+
+    found: crystals that were in the database before.
+    written: crystals that it added.
+    failures: label -> why there is no prediction.
+    """
+
+    found: int = 0
+    written: int = 0
+    failures: dict[str, str] = field(default_factory=dict)
+
+
+def screen(
+    crystals: Collection,
+    output: str | Path,
+    model: str | None = None,
+    *,
+    allow_untrained_elements: bool = False,
+    workers: int = 1,
+    backend: str = "local",
+    address: str | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Screened:
+    """Predict all tensors of all crystals and write them to an ASE database.
+
+    Rows are as `files.save` writes them, with the further key `source`, the label of the crystal.
+    They are the same however many workers there are and however often the run was interrupted, and
+    in the order of the collection except for crystals that an earlier run failed at.
+
+    Args:
+        crystals: see `inputs.open_collection`.
+        output: .db file or postgresql:// address. What an earlier run with the same model and
+            settings has left there is continued.
+        model, allow_untrained_elements: as for `EqTensorCalculator`.
+        workers, backend, address: see `backends.in_parallel`.
+        progress: called with the number of items done and of all items, after every shard.
+
+    Raises:
+        DataError: the output is something else, or another model or other settings made it; the
+            backend is unknown or out of reach.
+        ModelError: no such model.
+        MissingExtraError: a library of the backend or of PostgreSQL is not installed.
+    """
+    if not is_address(output) and Path(output).suffix != ".db":
+        raise DataError(f"{output}: a screen writes to a .db file or a postgresql:// address")
+    settings = (model, allow_untrained_elements)
+    done = _labels(output, _calculator(*settings).todict())
+    written: dict[str, set[str]] = defaultdict(set)  # item -> labels
+    for label in done:
+        written[label.rsplit("#", 1)[0]].add(label)
+    keys = crystals.keys()
+    shards = [keys[i : i + SHARD] for i in range(0, len(keys), SHARD)]
+    tasks = {}
+    for i, shard in enumerate(shards):
+        if missing := [key for key in shard if key not in done]:
+            tasks[i] = {key: written.get(key, set()) for key in missing}
+    report = Screened(found=len(done))
+    calls = [(settings, crystals, task) for task in tasks.values()]
+    for i, result in zip(tasks, in_parallel(_predict, calls, workers, backend, address)):
+        images, failures = result
+        with connect(output) as db:  # one transaction
+            write_rows(db, images)
+        report.written += len(images)
+        report.failures |= failures
+        if progress:
+            progress(min((i + 1) * SHARD, len(keys)), len(keys))
+    return report
+
+
+def _labels(output: str | Path, identity: dict) -> frozenset[str]:
+    """Labels of the crystals that are in the output, which is made if it does not exist."""
+    with connect(output) as db:
+        metadata, rows = db.metadata, db.count()
+    if METADATA not in metadata:
+        if rows:
+            raise DataError(f"{output} holds {rows} rows of other origin: choose another name")
+        with connect(output) as db:
+            db.metadata = {**metadata, METADATA: identity}
+        return frozenset()
+    if metadata[METADATA] != identity:
+        raise DataError(
+            f"{output} was made with {metadata[METADATA]}, this run would use {identity}: choose "
+            "another name"
+        )
+    with connect(output) as db:
+        return frozenset(row.source for row in db.select("source", include_data=False))
+
+
+@lru_cache(maxsize=1)
+def _calculator(model: str | None, allow_untrained_elements: bool) -> EqTensorCalculator:
+    """Loaded once in every process."""
+    return EqTensorCalculator(model, allow_untrained_elements=allow_untrained_elements)
+
+
+def _predict(
+    settings: tuple[str | None, bool], crystals: Collection, task: dict[str, set[str]]
+) -> tuple[list[Atoms], dict[str, str]]:
+    """Frozen crystals of the items of a task, without those whose labels it gives, and failures."""
+    with warnings.catch_warnings():  # flags tell the same, and a file that matters fails the checks
+        warnings.simplefilter("ignore")
+        read = [
+            (label, atoms)
+            for key, known in task.items()
+            for label, atoms in crystals.read(key)
+            if label not in known
+        ]
+        good = [(label, atoms) for label, atoms in read if isinstance(atoms, Atoms)]
+        predictions = _calculator(*settings).predictor.predict([atoms for _, atoms in good])
+    failures = {label: str(error) for label, error in read if isinstance(error, EqTensorError)}
+    images = []
+    for (label, atoms), prediction in zip(good, predictions):
+        if prediction.error is not None:
+            failures[label] = str(prediction.error)
+            continue
+        image = freeze(atoms, prediction)
+        image.info["key_value_pairs"] = image.info.get("key_value_pairs", {}) | {"source": label}
+        images.append(image)
+    return images, failures

@@ -1,0 +1,103 @@
+"""Elastic moduli and permittivity as functions of direction (numpy, any number of directions).
+
+With S_ijkl the elastic compliance and n a unit vector: Young's modulus and linear compressibility
+after J. F. Nye, Physical Properties of Crystals (Oxford, 1985), ch. VIII; the shear modulus for
+the plane with normal n and the shear direction m perpendicular to it, its extremes over m taken as
+surfaces, after R. Gaillac, P. Pullumbi and F.-X. Coudert, J. Phys.: Condens. Matter 28, 275201
+(2016) (ELATE).
+
+Directions are (..., 3) arrays of Cartesian vectors of any length but zero, in the frame of the
+tensor; results are (...) float64. A direction without length raises ValueError.
+"""
+
+import numpy as np
+
+from .notation import (
+    compliance_voigt_to_mandel,
+    mandel_to_voigt,
+    voigt_to_cartesian,
+)
+
+
+def compliance_cartesian(stiffness: np.ndarray) -> np.ndarray:
+    """S_ijkl (3, 3, 3, 3), the inverse of a Voigt stiffness (6, 6), in the inverse of its unit.
+
+    Order xx yy zz yz xz xy. Raises numpy.linalg.LinAlgError for a singular stiffness.
+    """
+    compliance = np.linalg.inv(np.asarray(stiffness, dtype=float))
+    return voigt_to_cartesian(mandel_to_voigt(compliance_voigt_to_mandel(compliance)))
+
+
+def youngs_modulus(stiffness: np.ndarray, directions: np.ndarray) -> np.ndarray:
+    """Stress over strain along n under uniaxial stress: 1 / (n_i n_j n_k n_l S_ijkl).
+
+    Args:
+        stiffness: (6, 6), Voigt order xx yy zz yz xz xy; the result has its unit.
+        directions: (..., 3).
+    """
+    n = _unit(directions)
+    return 1 / np.einsum(
+        "...i,...j,...k,...l,ijkl", n, n, n, n, compliance_cartesian(stiffness), optimize=True
+    )
+
+
+def linear_compressibility(stiffness: np.ndarray, directions: np.ndarray) -> np.ndarray:
+    """Shortening of a line along n per unit of hydrostatic pressure: n_i n_j S_ijkk.
+
+    Negative where the crystal stretches under pressure.
+
+    Args:
+        stiffness: (6, 6), Voigt order xx yy zz yz xz xy; the result has the inverse of its unit.
+        directions: (..., 3).
+    """
+    n = _unit(directions)
+    return _quadratic_form(np.einsum("ijkk", compliance_cartesian(stiffness)), n)
+
+
+def shear_modulus(stiffness: np.ndarray, directions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(least, greatest) shear modulus of the plane with normal n over all shear directions m in it.
+
+    1 / G(n, m) = 4 n_i m_j n_k m_l S_ijkl is a quadratic form in m, so its extremes over unit
+    vectors m perpendicular to n are the eigenvalues of the 2x2 matrix of 4 n_i n_k S_ijkl in that
+    plane.
+
+    Args:
+        stiffness: (6, 6), Voigt order xx yy zz yz xz xy; the results have its unit.
+        directions: (..., 3), normals of the planes.
+    """
+    n = _unit(directions)
+    contracted = 4 * np.einsum("...i,...k,ijkl->...jl", n, n, compliance_cartesian(stiffness))
+    plane = _perpendicular(n)
+    inverse = np.linalg.eigvalsh(plane @ contracted @ np.swapaxes(plane, -1, -2))
+    return 1 / inverse[..., 1], 1 / inverse[..., 0]
+
+
+def permittivity_along(permittivity: np.ndarray, directions: np.ndarray) -> np.ndarray:
+    """Relative permittivity n_i n_j eps_ij along n: the component of D along a field E || n, over
+    eps_0 E (Nye, ch. IV).
+
+    Args:
+        permittivity: (3, 3), symmetric.
+        directions: (..., 3).
+    """
+    return _quadratic_form(np.asarray(permittivity, dtype=float), _unit(directions))
+
+
+def _quadratic_form(matrix: np.ndarray, n: np.ndarray) -> np.ndarray:
+    return np.einsum("...i,ij,...j", n, matrix, n)
+
+
+def _unit(directions: np.ndarray) -> np.ndarray:
+    directions = np.asarray(directions, dtype=float)
+    length = np.linalg.norm(directions, axis=-1, keepdims=True)
+    if not (length > 0).all():
+        raise ValueError("a direction of length zero (or NaN) points nowhere")
+    return directions / length
+
+
+def _perpendicular(n: np.ndarray) -> np.ndarray:
+    """Two orthonormal vectors (..., 2, 3) perpendicular to the unit vectors n (..., 3)."""
+    away = np.eye(3)[np.abs(n).argmin(axis=-1)]  # the axis that is farthest from n
+    first = np.cross(n, away)
+    first /= np.linalg.norm(first, axis=-1, keepdims=True)
+    return np.stack([first, np.cross(n, first)], axis=-2)
