@@ -48,7 +48,7 @@ DATABASES = (".db", ".json")
 FILES = (".extxyz", ".traj")
 
 
-def freeze(atoms: Atoms, prediction: Prediction | None = None) -> Atoms:
+def freeze(atoms: Atoms, prediction: Prediction | None = None, source: str | None = None) -> Atoms:
     """A copy of a crystal that carries its tensors through ASE's writers.
 
     Args:
@@ -56,6 +56,7 @@ def freeze(atoms: Atoms, prediction: Prediction | None = None) -> Atoms:
             calculator, if they belong to these positions.
         prediction: of this crystal; None takes that of its `EqTensorCalculator`. Several crystals
             may share one calculator: every copy has a calculator of its own.
+        source: where the crystal comes from, for the databases' key of this name.
 
     Returns:
         Atoms in the same frame, with a `SinglePointCalculator` that has `dielectric_tensor` (3, 3),
@@ -76,6 +77,8 @@ def freeze(atoms: Atoms, prediction: Prediction | None = None) -> Atoms:
         if name in prediction:
             frozen.info[key] = prediction.tensors[name]
     frozen.info[RECORD] = prediction.record()
+    if source is not None:
+        frozen.info["key_value_pairs"] = frozen.info.get("key_value_pairs", {}) | {"source": source}
     results = _results_of_others(atoms)
     if "dielectric_tensor" in prediction:
         results["dielectric_tensor"] = prediction.tensors["dielectric_tensor"]
@@ -111,7 +114,7 @@ def scalars(frozen: Atoms) -> dict[str, float | bool]:
     known, record = tensors(frozen), frozen.info.get(RECORD, {})
     numbers: dict[str, float | bool] = {}
     if "elasticity_tensor" in known:
-        stiffness = voigt_to_mandel(torch.from_numpy(known["elasticity_tensor"]))
+        stiffness = voigt_to_mandel(torch.tensor(known["elasticity_tensor"]))
         k_voigt, g_voigt = (float(m) / GPA for m in voigt_average(stiffness))
         k_reuss, g_reuss = (float(m) / GPA for m in reuss_average(torch.linalg.inv(stiffness)))
         numbers["k_vrh_gpa"] = (k_voigt + k_reuss) / 2
@@ -238,7 +241,8 @@ def from_row(row) -> Atoms:
         atoms.info["key_value_pairs"] = row.key_value_pairs
     results = _results_of_others(atoms)
     if (dielectric := data.pop("dielectric_tensor", None)) is not None:
-        atoms.calc = SinglePointCalculator(atoms, **results, dielectric_tensor=dielectric)
+        results["dielectric_tensor"] = dielectric
+        atoms.calc = SinglePointCalculator(atoms, **results)
     atoms.info |= data
     return atoms
 

@@ -120,9 +120,14 @@ class Predictor:
         return self._evaluate([self.preparation(structure)])[0]
 
     def predict(
-        self, structures: Sequence, progress: bool = False, workers: int = 1
+        self,
+        structures: Sequence,
+        progress: bool = False,
+        workers: int = 1,
+        labels: Sequence[str] | None = None,
     ) -> list[Prediction]:
-        """Predictions aligned with `structures`; for a bad crystal the entry holds its error."""
+        """Predictions aligned with `structures`; for a bad crystal the entry holds its error, which
+        begins with its label ("crystal 7" where there are no `labels`)."""
         structures = list(structures)
         results: list[Prediction | None] = [None] * len(structures)
         pending: dict[int, PreparedCrystal] = {}
@@ -131,7 +136,8 @@ class Predictor:
         bar = tqdm(prepared, "crystals", len(structures), disable=not progress)
         for i, crystal in enumerate(bar):
             if isinstance(crystal, EqTensorError):
-                located = type(crystal)(f"crystal {i}: {crystal}")
+                label = labels[i] if labels else f"crystal {i}"
+                located = type(crystal)(f"{label}: {crystal}")
                 results[i] = self._prediction({}, dict.fromkeys(PROPERTIES, located), (), {})
                 continue
             pending[i] = crystal

@@ -7,7 +7,7 @@ the rest. Crystals that failed leave no row; every run tries them again and name
 
 import warnings
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -18,7 +18,8 @@ from .backends import in_parallel
 from .calculator import EqTensorCalculator
 from .errors import DataError, EqTensorError
 from .files import connect, freeze, is_address, write_rows
-from .inputs import Collection
+from .inputs import Collection, Crystal
+from .prediction import Prediction, Predictor
 
 SHARD = 64  # items that are predicted and written together
 METADATA = "eqtensor"  # entry of the database's metadata: which model, with which settings
@@ -30,12 +31,12 @@ class Screened:
 
     found: crystals that were in the database before.
     written: crystals that it added.
-    failures: label -> why there is no prediction.
+    failures: for every crystal without a prediction its label and the reason.
     """
 
     found: int = 0
     written: int = 0
-    failures: dict[str, str] = field(default_factory=dict)
+    failures: list[str] = field(default_factory=list)
 
 
 def screen(
@@ -89,7 +90,7 @@ def screen(
         with connect(output) as db:  # one transaction
             write_rows(db, images)
         report.written += len(images)
-        report.failures |= failures
+        report.failures += failures
         if progress:
             progress(min((i + 1) * SHARD, len(keys)), len(keys))
     return report
@@ -120,9 +121,26 @@ def _calculator(model: str | None, allow_untrained_elements: bool) -> EqTensorCa
     return EqTensorCalculator(model, allow_untrained_elements=allow_untrained_elements)
 
 
+def predict_labelled(
+    predictor: Predictor, crystals: Sequence[Crystal]
+) -> list[tuple[str, Atoms, Prediction] | EqTensorError]:
+    """What a collection has read, with predictions; errors begin with the label."""
+    good = [(label, atoms) for label, atoms in crystals if isinstance(atoms, Atoms)]
+    labels = [label for label, _ in good]
+    predictions = iter(predictor.predict([atoms for _, atoms in good], labels=labels))
+    results: list[tuple[str, Atoms, Prediction] | EqTensorError] = []
+    for label, atoms in crystals:
+        if not isinstance(atoms, Atoms):
+            results.append(type(atoms)(f"{label}: {atoms}"))
+            continue
+        prediction = next(predictions)
+        results.append(prediction.error or (label, atoms, prediction))
+    return results
+
+
 def _predict(
     settings: tuple[str | None, bool], crystals: Collection, task: dict[str, set[str]]
-) -> tuple[list[Atoms], dict[str, str]]:
+) -> tuple[list[Atoms], list[str]]:
     """Frozen crystals of the items of a task, without those whose labels it gives, and failures."""
     with warnings.catch_warnings():  # flags tell the same, and a file that matters fails the checks
         warnings.simplefilter("ignore")
@@ -132,15 +150,7 @@ def _predict(
             for label, atoms in crystals.read(key)
             if label not in known
         ]
-        good = [(label, atoms) for label, atoms in read if isinstance(atoms, Atoms)]
-        predictions = _calculator(*settings).predictor.predict([atoms for _, atoms in good])
-    failures = {label: str(error) for label, error in read if isinstance(error, EqTensorError)}
-    images = []
-    for (label, atoms), prediction in zip(good, predictions):
-        if prediction.error is not None:
-            failures[label] = str(prediction.error)
-            continue
-        image = freeze(atoms, prediction)
-        image.info["key_value_pairs"] = image.info.get("key_value_pairs", {}) | {"source": label}
-        images.append(image)
-    return images, failures
+        results = predict_labelled(_calculator(*settings).predictor, read)
+    failures = [str(one) for one in results if isinstance(one, EqTensorError)]
+    good = [one for one in results if not isinstance(one, EqTensorError)]
+    return [freeze(atoms, prediction, label) for label, atoms, prediction in good], failures

@@ -4,7 +4,7 @@ Exit codes: 0, all went well; 1, nothing could be done, with one line that says 
 arguments; 3, some crystals failed and the others are there.
 """
 
-from . import predict, report  # noqa: F401 (registers the commands)
+from . import models, predict, report, screen  # noqa: F401 (registers the commands)
 from .app import app
 
 __all__ = ["app"]

@@ -1,21 +1,30 @@
 """The command `eqtensor predict`."""
 
+import csv
 import json
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from ase import Atoms
-from ase.io import read
 from rich.console import Console
+from rich.markup import escape
+from rich.progress import track
 from rich.table import Table
 
 from ..calculator import EqTensorCalculator
-from ..errors import EqTensorError, StructureError
+from ..errors import EqTensorError
+from ..files import check_output, freeze, is_address, save
+from ..inputs import expand
 from ..prediction import Prediction
+from ..properties import PROPERTIES
+from ..screening import predict_labelled
 from ..training_crystals import TrainingCrystal
-from .app import FAILED, Model, app
+from .app import FAILED, PARTLY_FAILED, Model, app, errors
 
+CHUNK = 64  # crystals between two steps of the progress bar
+Predicted = tuple[str, Atoms, Prediction]
 COLUMNS = (  # heading, property, scalar
     ("K, GPa", "elasticity_tensor", "k_vrh_gpa"),
     ("G, GPa", "elasticity_tensor", "g_vrh_gpa"),
@@ -26,49 +35,87 @@ COLUMNS = (  # heading, property, scalar
 
 @app.command()
 def predict(
-    files: Annotated[list[Path], typer.Argument(help="Crystals in any format that ASE reads.")],
-    model: Model = None,
+    files: Annotated[
+        list[str],
+        typer.Argument(help="Crystals in any format that ASE reads, all frames; patterns too."),
+    ],
+    output: Annotated[
+        str | None,
+        typer.Option(
+            "--output", "-o", help="Write them to a .extxyz, .traj, .db or .json file as well."
+        ),
+    ] = None,
+    overwrite: Annotated[bool, typer.Option(help="Replace an existing file.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print the scalars as CSV.")] = False,
+    model: Model = None,
 ) -> None:
     """Predict tensors with error estimates.
 
     In brackets: 90 % intervals; eps is a third of the trace. "Trained on" names the entry of the
     training data that has the same structure. Files that cannot be read or predicted do not stop
-    the others; the exit code is 1 then.
+    the others: the exit code is 3 then, and 1 if nothing could be predicted.
 
-    Example: eqtensor predict TiO2.cif POSCAR
+    Examples: eqtensor predict TiO2.cif POSCAR
+    eqtensor predict "cifs/*.cif" -o tensors.db && ase db tensors.db "k_vrh_gpa>100"
     """
+    if as_json and as_csv:
+        raise typer.BadParameter("choose --json or --csv")
+    if output and not is_address(output):
+        check_output(Path(output), overwrite)
+    collection = expand(files)
+    read = [crystal for key in collection.keys() for crystal in collection.read(key)]
     calculator = EqTensorCalculator(model)
+    results = []
+    for i in track(
+        range(0, len(read), CHUNK),
+        "predicting",
+        console=errors,
+        transient=True,
+        disable=len(read) <= CHUNK,
+    ):
+        results += predict_labelled(calculator.predictor, read[i : i + CHUNK])
+    good = [one for one in results if not isinstance(one, EqTensorError)]
+    for failure in results:
+        if isinstance(failure, EqTensorError):
+            errors.print(str(failure), markup=False)
+    if output and good:
+        save(output, [freeze(atoms, entry, label) for label, atoms, entry in good], overwrite)
+    if good:
+        show = _print_json if as_json else _print_csv if as_csv else _print_table
+        show(good, [calculator.seen(atoms) for _, atoms, _ in good])
+    if len(good) < len(results):
+        raise typer.Exit(PARTLY_FAILED if good else FAILED)
+
+
+def _print_table(good: list[Predicted], known: list[list[TrainingCrystal]]) -> None:
     table = Table("crystal", *(heading for heading, *_ in COLUMNS), "flags", "trained on")
-    everything, failed = [], False
-    for path in files:
-        try:
-            atoms = _read(path)
-            entry = calculator.predictor.predict_one(atoms)
-            if entry.error:
-                raise entry.error
-        except EqTensorError as error:
-            Console(stderr=True).print(f"{path}: {error}", highlight=False, soft_wrap=True)
-            failed = True
-            continue
-        seen = calculator.seen(atoms)
-        everything.append(_record(path, entry, seen))
+    for (label, _, entry), seen in zip(good, known):
         cells = [_cell(entry, name, scalar) for _, name, scalar in COLUMNS]
-        table.add_row(path.name, *cells, ", ".join(entry.flags), _told(seen))
-    if as_json:
-        print(json.dumps(everything, indent=1))
-    elif everything:
-        Console().print(table)
-    if failed:
-        raise typer.Exit(FAILED)
+        table.add_row(escape(Path(label).name), *cells, ", ".join(entry.flags), _told(seen))
+    Console().print(table)
 
 
-def _read(path: Path) -> Atoms:
-    try:
-        return read(path)
-    except Exception as error:  # ASE's readers raise whatever a broken file leads to
-        text = str(error) or type(error).__name__
-        raise StructureError(f"cannot be read: {text}") from error
+def _print_csv(good: list[Predicted], known: list[list[TrainingCrystal]]) -> None:
+    rows = []
+    for (label, atoms, entry), seen in zip(good, known):
+        row = {"source": label, "formula": atoms.get_chemical_formula()}
+        for heading, name, scalar in COLUMNS:
+            key = scalar if scalar != "trace_third" else heading
+            if name in entry.uncertainty:
+                interval = entry.uncertainty[name].scalars[scalar]
+                row[key] = interval.value
+                row[f"{key}_low_90"], row[f"{key}_high_90"] = interval.bounds[0.9]
+            else:
+                row |= dict.fromkeys((key, f"{key}_low_90", f"{key}_high_90"), "")
+        rows.append({**row, "flags": " ".join(entry.flags), "trained_on": _told(seen)})
+    writer = csv.DictWriter(sys.stdout, rows[0])
+    writer.writeheader()
+    writer.writerows(rows)
+
+
+def _print_json(good: list[Predicted], known: list[list[TrainingCrystal]]) -> None:
+    print(json.dumps([_record(*one, seen) for one, seen in zip(good, known)], indent=1))
 
 
 def _cell(entry: Prediction, name: str, scalar: str) -> str:
@@ -84,8 +131,9 @@ def _told(seen: list[TrainingCrystal]) -> str:
     return ", ".join(same) or ("its formula" if seen else "no")
 
 
-def _record(path: Path, entry: Prediction, seen: list[TrainingCrystal]) -> dict:
+def _record(label: str, atoms: Atoms, entry: Prediction, seen: list[TrainingCrystal]) -> dict:
     tensors = {name: tensor.tolist() for name, tensor in entry.tensors.items()}
+    units = {name: PROPERTIES[name].unit for name in tensors}
     refused = {name: str(error) for name, error in entry.refused.items()}
     known = [
         {
@@ -96,5 +144,6 @@ def _record(path: Path, entry: Prediction, seen: list[TrainingCrystal]) -> dict:
         }
         for one in seen
     ]
-    rest = {"tensors": tensors, "refused": refused, "seen": known}
-    return {"file": str(path), **rest, **entry.record()}
+    formula = atoms.get_chemical_formula()
+    rest = {"tensors": tensors, "units": units, "refused": refused, "seen": known}
+    return {"source": label, "formula": formula, **rest, **entry.record()}

@@ -4,9 +4,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from ase.io import read
 
 from ..errors import StructureError
+from ..inputs import Files
 from ..report import write_report
 from .app import Model, app
 
@@ -27,9 +27,7 @@ def report(
 
     Example: eqtensor report TiO2.cif -o report.html
     """
-    try:
-        atoms = read(file)
-    except Exception as error:  # ASE's readers raise whatever a broken file leads to
-        text = str(error) or type(error).__name__
-        raise StructureError(f"{file} cannot be read: {text}") from error
+    label, atoms = next(Files((str(file),)).read(str(file)))
+    if isinstance(atoms, StructureError):
+        raise type(atoms)(f"{label}: {atoms}")
     print(write_report(atoms, output or Path(f"{file.stem}.html"), model, overwrite))
