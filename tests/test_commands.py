@@ -13,9 +13,9 @@ from ase.io import read, write
 from typer.testing import CliRunner
 
 from ase_eqtensor import EqTensorCalculator
-from ase_eqtensor.commands import app
 from ase_eqtensor.errors import OutputExistsError
 from ase_eqtensor.files import connect, load, tensors
+from ase_eqtensor.train.commands import app
 
 CRYSTALS = Path(__file__).parents[1] / "examples" / "crystals"
 
