@@ -1,7 +1,11 @@
 """Where tasks run: processes on this machine, a Dask cluster or a Ray cluster, all by joblib."""
 
+import os
+import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import cache, partial
 
 from joblib import Parallel, cpu_count, delayed, parallel_config
 
@@ -36,6 +40,8 @@ def in_parallel(
     if backend == "local" and address is not None:
         raise DataError(f"the local backend has no address {address!r}: choose dask or ray")
     workers = cpu_count() if workers == -1 else workers
+    if backend == "local":
+        function = partial(_attended, os.getpid(), function)
     calls = [delayed(function)(*task) for task in tasks]
     with _cluster(backend, workers, address):
         with parallel_config("loky" if backend == "local" else backend, n_jobs=workers):
@@ -44,6 +50,26 @@ def in_parallel(
                 return
             for i in range(0, len(calls), BLOCK * workers):  # Ray returns complete lists only
                 yield from Parallel()(calls[i : i + BLOCK * workers])
+
+
+def _attended(parent: int, function: Callable, *task):
+    """function(*task) in a process that ends with its parent."""
+    if os.getpid() != parent:
+        _watch(parent)
+    return function(*task)
+
+
+@cache
+def _watch(parent: int) -> None:
+    """End this process soon after its parent: workers of a killed run would otherwise wait for
+    tasks for good, and keep memory and open pipes."""
+
+    def wait() -> None:
+        while os.getppid() == parent:
+            time.sleep(1)
+        os._exit(1)
+
+    threading.Thread(target=wait, daemon=True).start()
 
 
 def _cluster(backend: str, workers: int, address: str | None) -> AbstractContextManager:

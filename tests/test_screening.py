@@ -148,11 +148,12 @@ def test_killed_twice_and_resumed(weights, tmp_path):
     script.write_text(SCREEN)
     command = [sys.executable, str(script), str(tmp_path / "source.db"), str(output), str(weights)]
     for part in (1, 20):
-        process = subprocess.Popen(command)
+        process = subprocess.Popen(command, stdout=subprocess.PIPE)
         while process.poll() is None and _count(output) < part:
             time.sleep(0.01)
         process.send_signal(signal.SIGKILL)
-        assert process.wait() == -signal.SIGKILL  # it was killed, not done
+        output_end = process.communicate(timeout=60)  # ends when its workers, too, are gone
+        assert process.returncode == -signal.SIGKILL, output_end  # it was killed, not done
         assert part <= _count(output) < 60
     subprocess.run(command, check=True)
     whole = tmp_path / "whole.db"
