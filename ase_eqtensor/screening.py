@@ -60,8 +60,11 @@ def screen(
         crystals: see `inputs.open_collection`.
         output: .db file or postgresql:// address. What an earlier run with the same model and
             settings has left there is continued.
-        model, allow_untrained_elements: as for `EqTensorCalculator`.
-        workers, backend, address: see `backends.in_parallel`.
+        model: as for `EqTensorCalculator`.
+        allow_untrained_elements: as for `EqTensorCalculator`.
+        workers: processes, -1 for one per core.
+        backend: "local", "dask" or "ray", see `backends.in_parallel`.
+        address: of a running cluster, see there.
         progress: called with the number of items done and of all items, after every shard.
 
     Raises:

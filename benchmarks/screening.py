@@ -64,7 +64,7 @@ def _screen(folder: Path, output: str, until: int, kill: bool = False) -> tuple[
     process = subprocess.Popen([*command, "-j", str(WORKERS)], cwd=folder)
     first, at = None, start
     while process.poll() is None:
-        time.sleep(0.05)
+        time.sleep(0.2)
         written = _count(folder / output)
         if first is None and written > before:
             first, at = written, time.perf_counter()

@@ -44,6 +44,12 @@ def test_training_crystals_are_named(tmp_path):
     assert "in the training data: mp-2741, same structure" in text
 
 
+def test_tutorial(tmp_path):
+    text = run("tutorial.py", tmp_path)
+    assert "flags: () seen in training: []" in text and "O4Ti2: K = " in text
+    assert connect(tmp_path / "tutorial.db").count("k_vrh_gpa>0") == 5
+
+
 def test_cifs_to_database(tmp_path):
     run("cifs_to_database.py", tmp_path, "out.db")
     rows = list(connect(tmp_path / "out.db").select())
