@@ -58,21 +58,22 @@ def main() -> None:
 
 
 def _screen(folder: Path, output: str, until: int, kill: bool = False) -> tuple[float, float]:
-    """Rows per second of the command, and of it from its first written shard on."""
+    """Rows per second of the whole command, and from its first shard to its last."""
     command = [sys.executable, "-m", "ase_eqtensor", "screen", "source.db", output]
     start, before = time.perf_counter(), _count(folder / output)
     process = subprocess.Popen([*command, "-j", str(WORKERS)], cwd=folder)
-    first, at = None, start
+    shards: list[tuple[float, int]] = []  # when the number of rows grew, and to what
     while process.poll() is None:
         time.sleep(0.2)
         written = _count(folder / output)
-        if first is None and written > before:
-            first, at = written, time.perf_counter()
+        if written > (shards[-1][1] if shards else before):
+            shards.append((time.perf_counter(), written))
         if kill and written >= until:
             process.send_signal(signal.SIGKILL)
-    process.wait()
-    end, written = time.perf_counter(), _count(folder / output)
-    return (written - before) / (end - start), (written - (first or 0)) / (end - at)
+    end = time.perf_counter()
+    (first, some), (last, all_) = shards[0], shards[-1]
+    steady = (all_ - some) / (last - first) if last > first else float("nan")
+    return (all_ - before) / (end - start), steady
 
 
 def _count(path: Path) -> int:
