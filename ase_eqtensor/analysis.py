@@ -86,7 +86,7 @@ def _elastic_class() -> type:
 
     A summary is ten times faster so, and a report has one for every training crystal.
     """
-    from pymatgen.analysis.elasticity.elastic import ElasticTensor
+    from pymatgen.core.elasticity import ElasticTensor
 
     averages = [f"{modulus}_{of}" for modulus in "kg" for of in ("voigt", "reuss", "vrh")]
     kept = ("voigt", "compliance_tensor", *averages)

@@ -9,9 +9,15 @@ import torch
 from ase.build import bulk
 from crystals import CRYSTALS
 from equivariance import MOVES, turned
-from pymatgen.analysis.elasticity.elastic import ElasticTensor
+from pymatgen.core.elasticity import ElasticTensor
 
-from ase_eqtensor.analysis import elastic_summary, elastic_tensor, refractive_indices, to_ieee
+from ase_eqtensor.analysis import (
+    _elastic_class,
+    elastic_summary,
+    elastic_tensor,
+    refractive_indices,
+    to_ieee,
+)
 from ase_eqtensor.crystal.symmetry import analyse
 from ase_eqtensor.tensors.moduli import hill_average
 from ase_eqtensor.tensors.notation import GPA, project_stiffness, rotate_stiffness, voigt_to_mandel
@@ -83,3 +89,10 @@ def test_prediction_starts_without_pymatgen():
         "assert not {'pymatgen', 'plotly', 'jinja2'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_only_the_small_pymatgen_is_needed(monkeypatch):
+    """The base install has pymatgen-core, which lacks pymatgen.analysis.elasticity."""
+    monkeypatch.setitem(sys.modules, "pymatgen.analysis.elasticity", None)
+    _elastic_class.cache_clear()
+    assert elastic_tensor(np.eye(6)).voigt.shape == (6, 6)

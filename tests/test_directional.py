@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from pymatgen.analysis.elasticity.elastic import ElasticTensor
+from pymatgen.core.elasticity import ElasticTensor
 from scipy.spatial.transform import Rotation
 
 from ase_eqtensor.tensors.directional import (
