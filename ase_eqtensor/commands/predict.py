@@ -64,7 +64,9 @@ def predict(
     if output and not is_address(output):
         check_output(Path(output), overwrite)
     collection = expand(files)
-    read = [crystal for key in collection.keys() for crystal in collection.read(key)]
+    keys = collection.keys()
+    reading = track(keys, "reading", console=errors, transient=True, disable=len(keys) <= CHUNK)
+    read = [crystal for key in reading for crystal in collection.read(key)]
     calculator = EqTensorCalculator(model)
     results = []
     for i in track(

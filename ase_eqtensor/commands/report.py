@@ -8,7 +8,7 @@ import typer
 from ..errors import StructureError
 from ..inputs import Files
 from ..report import write_report
-from .app import Model, app
+from .app import Model, app, errors
 
 
 @app.command()
@@ -30,4 +30,6 @@ def report(
     label, atoms = next(Files((str(file),)).read(str(file)))
     if isinstance(atoms, StructureError):
         raise type(atoms)(f"{label}: {atoms}")
-    print(write_report(atoms, output or Path(f"{file.stem}.html"), model, overwrite))
+    with errors.status("predicting and drawing"):
+        page = write_report(atoms, output or Path(f"{file.stem}.html"), model, overwrite)
+    print(page)
