@@ -220,7 +220,7 @@ def write_rows(db: Database, images: Iterable[Atoms]) -> None:
             (GIVEN + key if key in ours else key): value
             for key, value in info.pop("key_value_pairs", {}).items()
         }
-        if "dielectric_tensor" in tensors(image):
+        if image.calc and "dielectric_tensor" in image.calc.results:
             data["dielectric_tensor"] = image.calc.results["dielectric_tensor"]
         if isinstance(info.get("spacegroup"), Spacegroup):
             info["spacegroup"] = info["spacegroup"].no

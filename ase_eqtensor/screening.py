@@ -103,18 +103,15 @@ def _labels(output: str | Path, identity: dict) -> frozenset[str]:
     """Labels of the crystals that are in the output, which is made if it does not exist."""
     with connect(output) as db:
         metadata, rows = db.metadata, db.count()
-    if METADATA not in metadata:
-        if rows:
-            raise DataError(f"{output} holds {rows} rows of other origin: choose another name")
-        with connect(output) as db:
+        if METADATA not in metadata:
+            if rows:
+                raise DataError(f"{output} holds {rows} rows of other origin: choose another name")
             db.metadata = {**metadata, METADATA: identity}
-        return frozenset()
-    if metadata[METADATA] != identity:
-        raise DataError(
-            f"{output} was made with {metadata[METADATA]}, this run would use {identity}: choose "
-            "another name"
-        )
-    with connect(output) as db:
+        elif metadata[METADATA] != identity:
+            raise DataError(
+                f"{output} was made with {metadata[METADATA]}, this run would use {identity}: "
+                "choose another name"
+            )
         return frozenset(row.source for row in db.select("source", include_data=False))
 
 
