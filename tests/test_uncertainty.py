@@ -26,14 +26,13 @@ FORMULAS = [
 ]
 
 
-def made_up(crystals: int = 600) -> dict[str, Predictions]:
+def made_up(crystals: int = 1200) -> dict[str, Predictions]:
     """Predictions whose error is proportional to one feature, ten times larger at one end."""
     rng = np.random.default_rng(0)
-    records = [
-        Record(bulk(FORMULAS[i % 24], "rocksalt", a=5.0), "elastic", "test", str(i), {})
-        for i in range(crystals)
-    ]
-    names = {name for columns in FEATURES.values() for name in columns}
+    distinct = [Record(bulk(f, "rocksalt", a=5.0), "elastic", "test", f, {}) for f in FORMULAS]
+    records = [distinct[i % len(distinct)] for i in range(crystals)]
+    # in a fixed order: that of a set changes with PYTHONHASHSEED, and the draws with it
+    names = sorted({name for columns in FEATURES.values() for name in columns})
     values = {name: rng.normal(size=crystals) for name in names} | {"constant": np.ones(crystals)}
     scale = 0.02 * np.exp(rng.uniform(0, np.log(10), crystals))
     for name in names:
