@@ -5,8 +5,8 @@ is changed.
 """
 
 from .calculator import EqTensorCalculator, add_get_property
-from .prediction import Prediction
-from .pretrained import available_models, load_model
+from .models.store import available_models, load_model
+from .prediction.predictor import Prediction
 from .properties import PROPERTIES
 
 __all__ = ["PROPERTIES", "EqTensorCalculator", "Prediction", "available_models", "load_model"]

@@ -1,5 +1,5 @@
 """`python -m ase_eqtensor` is the command `eqtensor`."""
 
-from .cli import main
+from .commands import main
 
 main()

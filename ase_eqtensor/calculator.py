@@ -13,10 +13,10 @@ from ase.outputs import Properties, all_outputs
 from .crystal.symmetry import DEFAULT_SYMPREC, MAX_SYMPREC
 from .crystal.validation import as_atoms
 from .errors import FailedCrystalsWarning
-from .prediction import Prediction, Predictor
-from .pretrained import Model, load_model
+from .models.store import Model, load_model
+from .models.training_crystals import TrainingCrystal
+from .prediction.predictor import Prediction, Predictor
 from .properties import PROPERTIES
-from .training_crystals import TrainingCrystal
 
 
 class EqTensorCalculator(Calculator):

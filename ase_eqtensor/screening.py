@@ -14,12 +14,12 @@ from pathlib import Path
 
 from ase import Atoms
 
-from .backends import in_parallel
 from .calculator import EqTensorCalculator
 from .errors import DataError, EqTensorError
-from .files import connect, freeze, is_address, write_rows
-from .inputs import Collection, Crystal
-from .prediction import Prediction, Predictor
+from .files.collections import Collection, Crystal
+from .files.store import connect, freeze, is_address, write_rows
+from .parallel import in_parallel
+from .prediction.predictor import Prediction, Predictor
 
 SHARD = 64  # items that are predicted and written together
 METADATA = "eqtensor"  # entry of the database's metadata: which model, with which settings

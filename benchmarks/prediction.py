@@ -8,8 +8,8 @@ from ase import Atoms
 from timing import Row, alternating, seconds, stages
 
 import ase_eqtensor.crystal.symmetry as symmetry
-import ase_eqtensor.prediction as prediction
-import ase_eqtensor.preparation as preparation
+import ase_eqtensor.prediction.predictor as prediction
+import ase_eqtensor.prediction.preparation as preparation
 from ase_eqtensor import EqTensorCalculator
 from ase_eqtensor.network.model import TensorNetwork
 

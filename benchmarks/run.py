@@ -24,7 +24,7 @@ from rich.table import Table  # noqa: E402
 from training import training_rows  # noqa: E402
 
 from ase_eqtensor import EqTensorCalculator, load_model  # noqa: E402
-from ase_eqtensor.train.database import read_database  # noqa: E402
+from ase_eqtensor.train.data.database import read_database  # noqa: E402
 from ase_eqtensor.train.folds import split  # noqa: E402
 
 

@@ -20,8 +20,8 @@ from rich.console import Console
 from rich.table import Table
 
 from ase_eqtensor import EqTensorCalculator
-from ase_eqtensor.files import connect, from_row, tensors
-from ase_eqtensor.train.database import read_database
+from ase_eqtensor.files.store import connect, from_row, tensors
+from ase_eqtensor.train.data.database import read_database
 
 WORKERS = 2
 

@@ -7,14 +7,14 @@ import torch
 from reference import reference_network
 from timing import Row, alternating
 
+from ase_eqtensor.models.store import Model
 from ase_eqtensor.network.ensemble import select
 from ase_eqtensor.network.model import TensorNetwork
-from ase_eqtensor.pretrained import Model
-from ase_eqtensor.train.database import read_database
-from ase_eqtensor.train.dataset import Batch, prepare, training_loader
+from ase_eqtensor.train.data.database import read_database
+from ase_eqtensor.train.fitting.losses import target_losses
+from ase_eqtensor.train.fitting.samples import Batch, prepare, training_loader
 from ase_eqtensor.train.folds import split
-from ase_eqtensor.train.losses import target_losses
-from ase_eqtensor.train.recipe import Recipe
+from ase_eqtensor.train.recipes.recipe import Recipe
 
 BATCHES, CRYSTALS, REPEATS = 6, 32, 7
 

@@ -10,10 +10,10 @@ import tempfile
 from pathlib import Path
 
 from ase_eqtensor import EqTensorCalculator
-from ase_eqtensor.train.database import build_database, read_database
-from ase_eqtensor.train.recipe import parse_recipe
+from ase_eqtensor.train.data.database import build_database, read_database
+from ase_eqtensor.train.data.sources import collect
+from ase_eqtensor.train.recipes.recipe import parse_recipe
 from ase_eqtensor.train.run import train
-from ase_eqtensor.train.sources import collect
 
 path = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parent / "elastic_48.extxyz"
 folder = Path(tempfile.mkdtemp(prefix="eqtensor-"))

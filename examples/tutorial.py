@@ -12,7 +12,7 @@ from ase.units import GPa
 
 from ase_eqtensor import EqTensorCalculator
 from ase_eqtensor.analysis import elastic_summary, refractive_indices
-from ase_eqtensor.files import freeze, load, save, tensors
+from ase_eqtensor.files.store import freeze, load, save, tensors
 
 crystals = Path(__file__).parent / "crystals"
 

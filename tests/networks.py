@@ -12,7 +12,6 @@ SMALL = dict(
     head=8,
     cutoff=5.0,
     mean_neighbours=33.0,
-    products=4,
 )
 # logarithms of a typical stiffness (eV/Å^3) and of typical permittivities
 REFERENCE = {"stiffness": [[0.6, -1.1]], "electronic": [[2.4]], "ionic": [[2.8]]}

@@ -11,11 +11,11 @@ from ase import Atoms
 from ase.build import bulk
 from ase.io import read
 from ase.units import GPa
+from places import CIFS
 
 from ase_eqtensor import EqTensorCalculator
 
 FILE = Path(__file__).with_suffix(".json")
-EXAMPLES = Path(__file__).parents[1] / "examples" / "crystals"
 
 
 def crystals() -> dict[str, Atoms]:
@@ -28,7 +28,7 @@ def crystals() -> dict[str, Atoms]:
         "Cu": bulk("Cu", a=3.61),
         "Ti": bulk("Ti", "hcp", a=2.95, c=4.68),
     }
-    files = {name: read(EXAMPLES / f"{name}.cif") for name in ("CaF2", "CaWO4", "GaN", "TiO2")}
+    files = {name: read(CIFS / f"{name}.cif") for name in ("CaF2", "CaWO4", "GaN", "TiO2")}
     return built | files
 
 

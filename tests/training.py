@@ -4,7 +4,7 @@ import numpy as np
 from ase.build import bulk
 from networks import SMALL
 
-from ase_eqtensor.train.recipe import Recipe, parse_recipe
+from ase_eqtensor.train.recipes.recipe import Recipe, parse_recipe
 from ase_eqtensor.train.record import Record
 
 PAIRS = [a + b for a in ("Li", "Na", "K", "Rb", "Ag", "Cu") for b in ("F", "Cl", "Br", "I")]

@@ -5,7 +5,7 @@ python -m ase_eqtensor.train.card [MODEL]
 
 import sys
 
-from ase_eqtensor.pretrained import load_model
+from ase_eqtensor.models.store import load_model
 
 NAMES = {
     "elasticity_tensor": "stiffness",

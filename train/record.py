@@ -8,8 +8,8 @@ import numpy as np
 from ase import Atoms
 
 from ase_eqtensor.crystal.symmetry import analyse
+from ase_eqtensor.models.training_crystals import reduced_formula
 from ase_eqtensor.train.folds import fold_of, in_val
-from ase_eqtensor.training_crystals import reduced_formula
 
 # The targets of each data set and their shapes; () is a number. Units: stiffness eV/Å^3 (Voigt,
 # no factors), relative permittivities, piezoelectric stress constants C/m^2 (3 x Voigt), moduli

@@ -16,15 +16,15 @@ from pathlib import Path
 
 from ase_eqtensor import __version__
 from ase_eqtensor.errors import DataError
+from ase_eqtensor.models.store import Model, load_model, save_model
 from ase_eqtensor.network.ensemble import merge
-from ase_eqtensor.pretrained import Model, load_model, save_model
-from ase_eqtensor.train.calibration import calibrate, check
-from ase_eqtensor.train.database import read_database
-from ase_eqtensor.train.dataset import element_counts, training_crystals
-from ase_eqtensor.train.evaluate import figures
+from ase_eqtensor.train.data.database import read_database
+from ase_eqtensor.train.fitting.samples import element_counts, training_crystals
 from ase_eqtensor.train.folds import split
-from ase_eqtensor.train.outputs import Predictions, out_of_fold
 from ase_eqtensor.train.record import Record
+from ase_eqtensor.train.scoring.calibration import calibrate, check
+from ase_eqtensor.train.scoring.evaluate import figures
+from ase_eqtensor.train.scoring.outputs import Predictions, out_of_fold
 
 ABOUT = {
     "data_citation": [

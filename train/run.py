@@ -6,14 +6,14 @@ from pathlib import Path
 
 from ase_eqtensor import __version__
 from ase_eqtensor.errors import DataError
-from ase_eqtensor.pretrained import load_model, save_model
+from ase_eqtensor.models.store import load_model, save_model
 from ase_eqtensor.properties import PROPERTIES
-from ase_eqtensor.train.database import read_database
-from ase_eqtensor.train.dataset import element_counts, supervised_output, training_crystals
-from ase_eqtensor.train.evaluate import evaluate
-from ase_eqtensor.train.fit import fit, split_samples
+from ase_eqtensor.train.data.database import read_database
+from ase_eqtensor.train.fitting.fit import fit, split_samples
+from ase_eqtensor.train.fitting.samples import element_counts, supervised_output, training_crystals
 from ase_eqtensor.train.folds import Split, split
-from ase_eqtensor.train.recipe import LOSSES, Recipe
+from ase_eqtensor.train.recipes.recipe import LOSSES, Recipe
+from ase_eqtensor.train.scoring.evaluate import evaluate
 
 # by data set and source
 LEVEL_OF_THEORY = {

@@ -1,17 +1,22 @@
 """The application that every command registers with, and what commands have in common."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
 
 FAILED, PARTLY_FAILED = 1, 3  # exit codes; 2 is that of wrong arguments
+DEFAULT_DATABASE = Path("crystals.db")
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
-errors = Console(stderr=True, highlight=False, soft_wrap=True)
+console = Console()
+messages = Console(stderr=True, highlight=False, soft_wrap=True)
 
-Model = Annotated[
-    str | None, typer.Option(help="Shipped model (`eqtensor models`) or .safetensors file.")
+Database = Annotated[Path, typer.Option("--database", "-d", help="Training database.")]
+ModelName = Annotated[
+    str | None,
+    typer.Option("--model", help="Shipped model (`eqtensor models`) or .safetensors file."),
 ]
 
 

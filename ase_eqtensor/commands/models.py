@@ -5,7 +5,7 @@ from importlib import resources
 from rich.console import Console
 from rich.table import Table
 
-from ..pretrained import DEFAULT_MODEL, available_models, load_model
+from ..models.store import DEFAULT_MODEL, available_models, load_model
 from .app import app
 
 

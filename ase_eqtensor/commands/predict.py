@@ -15,13 +15,13 @@ from rich.table import Table
 
 from ..calculator import EqTensorCalculator
 from ..errors import EqTensorError
-from ..files import check_output, freeze, is_address, save
-from ..inputs import expand
-from ..prediction import Prediction
+from ..files.collections import expand
+from ..files.store import check_output, freeze, is_address, save
+from ..models.training_crystals import TrainingCrystal
+from ..prediction.predictor import Prediction
 from ..properties import PROPERTIES
 from ..screening import predict_labelled
-from ..training_crystals import TrainingCrystal
-from .app import FAILED, PARTLY_FAILED, Model, app, errors
+from .app import FAILED, PARTLY_FAILED, ModelName, app, messages
 
 CHUNK = 64  # crystals between two steps of the progress bar
 Predicted = tuple[str, Atoms, Prediction]
@@ -48,7 +48,7 @@ def predict(
     overwrite: Annotated[bool, typer.Option(help="Replace an existing file.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print the scalars as CSV.")] = False,
-    model: Model = None,
+    model: ModelName = None,
 ) -> None:
     """Predict tensors with error estimates.
 
@@ -65,14 +65,14 @@ def predict(
         check_output(Path(output), overwrite)
     collection = expand(files)
     keys = collection.keys()
-    reading = track(keys, "reading", console=errors, transient=True, disable=len(keys) <= CHUNK)
+    reading = track(keys, "reading", console=messages, transient=True, disable=len(keys) <= CHUNK)
     read = [crystal for key in reading for crystal in collection.read(key)]
     calculator = EqTensorCalculator(model)
     results = []
     for i in track(
         range(0, len(read), CHUNK),
         "predicting",
-        console=errors,
+        console=messages,
         transient=True,
         disable=len(read) <= CHUNK,
     ):
@@ -80,7 +80,7 @@ def predict(
     good = [one for one in results if not isinstance(one, EqTensorError)]
     for failure in results:
         if isinstance(failure, EqTensorError):
-            errors.print(str(failure), markup=False)
+            messages.print(str(failure), markup=False)
     if output and good:
         save(output, [freeze(atoms, entry, label) for label, atoms, entry in good], overwrite)
     if good:

@@ -6,9 +6,9 @@ from typing import Annotated
 import typer
 
 from ..errors import StructureError
-from ..inputs import Files
-from ..report import write_report
-from .app import Model, app, errors
+from ..files.collections import Files
+from ..reporting.report import write_report
+from .app import ModelName, app, messages
 
 
 @app.command()
@@ -18,7 +18,7 @@ def report(
         Path | None,
         typer.Option("--output", "-o", help="Page to write; by default the file's name + .html."),
     ] = None,
-    model: Model = None,
+    model: ModelName = None,
     overwrite: Annotated[bool, typer.Option(help="Replace an existing page.")] = False,
 ) -> None:
     """Write a page about a crystal: tensors, error bounds, directional moduli, training data.
@@ -30,6 +30,6 @@ def report(
     label, atoms = next(Files((str(file),)).read(str(file)))
     if isinstance(atoms, StructureError):
         raise type(atoms)(f"{label}: {atoms}")
-    with errors.status("predicting and drawing"):
+    with messages.status("predicting and drawing"):
         page = write_report(atoms, output or Path(f"{file.stem}.html"), model, overwrite)
     print(page)

@@ -7,9 +7,9 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from ..inputs import open_collection
+from ..files.collections import open_collection
 from ..screening import screen as run_screen
-from .app import FAILED, PARTLY_FAILED, Model, app, errors
+from .app import FAILED, PARTLY_FAILED, ModelName, app, messages
 
 
 @app.command()
@@ -35,7 +35,7 @@ def screen(
     allow_untrained_elements: Annotated[
         bool, typer.Option(help="Predict elements that the training data lack, with a flag.")
     ] = False,
-    model: Model = None,
+    model: ModelName = None,
 ) -> None:
     """Predict many crystals into an ASE database; run it again to go on after an interruption.
 
@@ -46,7 +46,7 @@ def screen(
     ase db tensors.db "k_vrh_gpa>100,eps_total>20"
     """
     collection = open_collection(source, selection, pattern)
-    with Progress(console=errors, transient=True) as bar:
+    with Progress(console=messages, transient=True) as bar:
         task = bar.add_task("predicting", total=None)
         report = run_screen(
             collection,
@@ -62,7 +62,7 @@ def screen(
         table = Table("no prediction for", title=f"{len(report.failures)} crystals failed")
         for failure in report.failures:
             table.add_row(failure)
-        errors.print(table, markup=False)
+        messages.print(table, markup=False)
     Console().print(
         f"{output}: {report.written} crystals written, {report.found} were there", highlight=False
     )

@@ -9,7 +9,7 @@ each with its weight, and four things that chemistry knows about gaps:
 - closed: the valence electrons close all shells (octet rule, Zintl-Klemm);
 - half_heusler: 18 valence electrons in a formula unit XYZ, which gap the half-Heusler alloys.
 
-It was fitted (`ase_eqtensor.train.metal_rates`) to the dielectric data set, all insulators, the
+It was fitted (`studies/metal_rates.py`) to the dielectric data set, all insulators, the
 all-metal compositions of the stiffness set and a list of well-known metallic compounds, all
 without fold 0's test part. On that part:
 

@@ -1,11 +1,10 @@
 """Weights with a class index: one weight tensor for every site-symmetry class of the receiver.
 
 The crystal-group idea replaces a weight w of the message and update functions by w^k, where k is
-the class of the receiving position. Four ways to build w^k from parameters:
+the class of the receiving position. Three ways to build w^k from parameters:
 
     shared   w^k = w                              no classes
     gate     w^k = w * (1 + g^k)                  a factor per class, path and channel
-    lowrank  w^k = w + sum_r a^k_r v_r            a rank-r class term on shared directions v_r
     full     w^k separate for every class         the literal form
 
 Class labels are invariants of the crystal, so every mode keeps equivariance.
@@ -18,9 +17,8 @@ from torch import nn
 
 from .members import map_channels, split_members
 
-ClassMode = Literal["shared", "gate", "lowrank", "full"]
+ClassMode = Literal["shared", "gate", "full"]
 CLASS_MODES = get_args(ClassMode)
-RANK = 4
 
 
 class ClassWeights(nn.Module):
@@ -47,17 +45,11 @@ class ClassWeights(nn.Module):
         self.weight = nn.Parameter(start)
         if mode == "gate":
             self.gate = nn.Parameter(torch.zeros(members, classes, *shape[:-2], 1, shape[-1]))
-        elif mode == "lowrank":
-            self.coefficient = nn.Parameter(torch.zeros(members, classes, RANK))
-            self.direction = nn.Parameter(torch.randn(members, RANK, *shape) * std)
 
     def table(self) -> torch.Tensor:
         """Weights of all classes, (members, classes or 1, *shape); 1 stands for "all the same"."""
         if self.mode == "gate":
             return self.weight * (1 + self.gate)
-        if self.mode == "lowrank":
-            term = torch.bmm(self.coefficient, self.direction.flatten(2))
-            return self.weight + term.unflatten(2, self.direction.shape[2:])
         return self.weight
 
     def factors(self, site_class: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor | None]:

@@ -8,7 +8,6 @@ from ..tensors.irreps import Irreps
 from .classes import ClassLinear, ClassMode
 from .convolution import Convolution, EdgeBlock, blocks_by_l
 from .members import MemberLinear, split_members
-from .product import SelfProduct
 
 SILU_GAIN = 1.6790  # makes the second moment of silu(x), x normal, equal one
 SIGMOID_GAIN = 1.8462  # the same for sigmoid
@@ -33,7 +32,6 @@ class Interaction(nn.Module):
         embedding: int,
         mode: ClassMode,
         classes: int,
-        products: int,
         members: int = 1,
         **convolution,
     ):
@@ -44,7 +42,6 @@ class Interaction(nn.Module):
         self.message = Convolution(
             incoming, gated, mode=mode, classes=classes, members=members, **convolution
         )
-        self.product = SelfProduct(gated, products, mode, classes, members) if products else None
         self.update = nn.ModuleDict(
             {
                 str(l): ClassLinear(incoming[l], c, mode, classes, members)
@@ -64,9 +61,6 @@ class Interaction(nn.Module):
         """(N, D_in) -> (N, D_out), given the element embedding (N, M embedding)."""
         own = blocks_by_l(features, self.incoming, self.members)
         total = self.message(features, edges, graph)
-        if self.product is not None:
-            squared = self.product(total, graph.site_class)
-            total = {l: x + squared[l] for l, x in total.items()}
         for l, update in self.update.items():
             total[int(l)] = total[int(l)] + update(own[int(l)], graph.site_class)
         scalars = split_members(total[0][:, 0] + self.element(element), self.members)

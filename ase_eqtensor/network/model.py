@@ -31,8 +31,6 @@ class Architecture:
     head: width of the perceptron in each head.
     mean_neighbours: fixed normalisation of the sum over neighbours.
     class_mode: how site-symmetry classes enter message and update (network/classes.py).
-    products: channels of the products of messages with themselves (network/product.py); 0 leaves
-        them out, which is the literal layer of Tensor Field Networks.
     members: networks in the ensemble; training makes ensembles of one.
     reference: head -> isotropic irreps components about which its tensors vary, one row for each
         member, or one row for all.
@@ -48,7 +46,6 @@ class Architecture:
     head: int = 64
     mean_neighbours: float = 57.0
     class_mode: ClassMode = "shared"
-    products: int = 0
     members: int = 1
     reference: dict[str, list[list[float]]] = field(default_factory=dict)
 
@@ -81,7 +78,6 @@ class TensorNetwork(nn.Module):
                 a.embedding,
                 a.class_mode,
                 len(SITE_CLASSES),
-                a.products,
                 a.members,
                 radial=a.radial,
                 lmax=a.lmax,

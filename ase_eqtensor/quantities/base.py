@@ -1,0 +1,193 @@
+"""What a quantity is: a tensor of a crystal, declared once for all that deals with tensors."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from ase import Atoms
+
+from ..tensors.forms import Form
+
+
+class Density(NamedTuple):
+    """Densities of B crystals, for scalars that a tensor alone does not decide.
+
+    mass: (B,) in amu/Å^3. number: (B,) atoms per Å^3.
+    """
+
+    mass: np.ndarray
+    number: np.ndarray
+
+    @classmethod
+    def of(cls, crystals: Sequence[Atoms]) -> "Density":
+        """Those of ASE atoms with a cell."""
+        volume = np.array([atoms.get_volume() for atoms in crystals])
+        mass = np.array([atoms.get_masses().sum() for atoms in crystals])
+        return cls(mass / volume, np.array([len(atoms) for atoms in crystals]) / volume)
+
+
+@dataclass(frozen=True, eq=False)
+class Scalar:
+    """A number that follows from a tensor, invariant under rotations.
+
+    name: in files, database keys, CSV, JSON and model cards, with its unit where it has one.
+    label: for people, "Bulk modulus K".
+    symbol: heading of a narrow column, "K".
+    unit: of the value, "GPa"; "" for a pure number.
+    of: (arrays (B, *form.shape) in the network's form, densities) to values (B,).
+    least: smallest possible value, above which error intervals are multiplicative; None where no
+        interval is made of it.
+    headline: whether it is among the few that a table has room for.
+    """
+
+    name: str
+    label: str
+    symbol: str
+    unit: str
+    of: Callable[[np.ndarray, Density], np.ndarray]
+    least: float | None = None
+    headline: bool = False
+
+    @property
+    def heading(self) -> str:
+        """Symbol and unit: "K, GPa"."""
+        return f"{self.symbol}, {self.unit}" if self.unit else self.symbol
+
+
+@dataclass(frozen=True, eq=False)
+class Head:
+    """What the network says before it becomes a tensor, as an array of a form.
+
+    name: in weights and model cards.
+    form: of the array.
+    of: tensors of a crystal by quantity, in the network's form, to the head's array (its
+        exponential, if it is a logarithm); None where they do not tell. The inverse of
+        `Quantity.from_heads`, by which training finds references.
+    logarithm: whether the array is the logarithm of a positive definite tensor.
+    floor: eigenvalues of training data below it are noise; keeps the logarithm of zero finite.
+    """
+
+    name: str
+    form: Form
+    of: Callable[[Mapping[str, np.ndarray]], np.ndarray | None]
+    logarithm: bool = True
+    floor: float = 0.0
+
+
+@dataclass(frozen=True)
+class Surface:
+    """A quantity as a function of direction, to be drawn over the sphere.
+
+    key: of the picture. title, unit: of the picture.
+    branches: name -> function of the user's array (*shape) and unit vectors (..., 3) to values
+        (...); several share one picture.
+    caption: what is drawn.
+    ellipsoid: draw T n instead of the value along n.
+    """
+
+    key: str
+    title: str
+    unit: str
+    branches: Mapping[str, Callable[[np.ndarray, np.ndarray], np.ndarray]]
+    caption: str
+    ellipsoid: bool = False
+
+
+@dataclass(frozen=True)
+class Display:
+    """How people see a tensor.
+
+    title: heading, "Stiffness C". short: in tables of figures, "stiffness". symbol: of its entries,
+        "C".
+    unit, scale, decimals: of printed entries; `scale` takes the user's unit to the printed one.
+    section: heading under which a report has it, together with others of the same section.
+    note: a sentence on frame, order and meaning, for the section that begins with it.
+    """
+
+    title: str
+    short: str
+    symbol: str
+    unit: str
+    scale: float
+    decimals: int
+    section: str
+    note: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class Quantity:
+    """A tensor of a crystal.
+
+    name: property name in ASE, and the key of everything that is kept by quantity.
+    meaning: one line for people. unit: of the user's array.
+    form: of the network's array. shape: of the user's array.
+    heads: what the network predicts for it.
+    from_heads: arrays (..., *head.form.shape) by head to arrays (..., *form.shape) (torch).
+    to_ase, from_ase: network's array (..., *form.shape) to the user's (..., *shape), and back
+        (numpy); the user's is in the Cartesian frame of the atoms.
+    display: how people see it.
+    scalars: numbers that follow from it.
+    surfaces: pictures of it.
+    least_eigenvalue: which no eigenvalue of the network's array can fall below in a stable crystal;
+        None if there is no such bound.
+    insulators_only: whether metals have no such tensor.
+    inverse_of: the quantity that it is the inverse of. It is then not trained, stored or counted
+        for itself.
+    file_key: name under which files keep it, which states the unit; by default `name`.
+    offered: whether the calculator offers it; one that is not is only trained and scored.
+    """
+
+    name: str
+    meaning: str
+    unit: str
+    form: Form
+    heads: tuple[Head, ...]
+    from_heads: Callable[[Mapping[str, torch.Tensor]], torch.Tensor]
+    display: Display
+    to_ase: Callable[[np.ndarray], np.ndarray] = np.asarray
+    from_ase: Callable[[np.ndarray], np.ndarray] = np.asarray
+    scalars: tuple[Scalar, ...] = ()
+    surfaces: tuple[Surface, ...] = ()
+    least_eigenvalue: float | None = None
+    insulators_only: bool = False
+    inverse_of: "Quantity | None" = None
+    file_key: str = ""
+    offered: bool = True
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.form.shape
+
+    @property
+    def key(self) -> str:
+        return self.file_key or self.name
+
+    @property
+    def stem(self) -> str:
+        """The name without "_tensor", for keys such as elasticity_error_90."""
+        return self.name.removesuffix("_tensor")
+
+    @property
+    def trained_on(self) -> str:
+        """Name of the quantity whose training data decide about this one."""
+        return self.inverse_of.name if self.inverse_of else self.name
+
+    def rotate(self, tensor: np.ndarray, rotation: np.ndarray) -> np.ndarray:
+        """The user's array (..., *shape) of the crystal rotated by the orthogonal R (..., 3, 3)."""
+        return self.to_ase(self.form.rotate(self.from_ase(tensor), rotation))
+
+    def project(self, tensor: np.ndarray, group: np.ndarray) -> np.ndarray:
+        """Average of the user's array (*shape) over a point group (G, 3, 3)."""
+        return self.rotate(tensor, group).mean(axis=0)
+
+    def relative_error(self, predicted: np.ndarray, true: np.ndarray) -> float:
+        """|P - T| / |T| of the user's arrays (*shape), Frobenius norms of the full tensors."""
+        p, t = self.from_ase(predicted), self.from_ase(true)
+        return float(np.linalg.norm(p - t) / np.linalg.norm(t))
+
+    def scalar_values(self, arrays: np.ndarray, density: Density) -> dict[str, np.ndarray]:
+        """Name of each scalar -> values (B,), of the network's arrays (B, *form.shape)."""
+        with np.errstate(divide="ignore", invalid="ignore"):  # NaN where there is no such number
+            return {scalar.name: scalar.of(arrays, density) for scalar in self.scalars}

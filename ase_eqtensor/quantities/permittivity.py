@@ -1,0 +1,109 @@
+"""The static relative permittivities: of the electrons alone, and with the ions."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+
+from ..tensors.directional import permittivity_along
+from ..tensors.exponential import exponential
+from ..tensors.forms import SYMMETRIC
+from .base import Density, Display, Head, Quantity, Scalar, Surface
+
+ELECTRONIC_NAME, TOTAL_NAME = "electronic_dielectric_tensor", "dielectric_tensor"
+SECTION = "Dielectric tensors"
+# How far a computed permittivity may break eps_inf >= 1, eps_total >= eps_inf. Elemental
+# semiconductors have no ionic part at all, and zero has no logarithm: less than this means "none".
+EPS_NOISE = 1e-3
+
+
+def _trace_third(permittivity: np.ndarray, _: Density) -> np.ndarray:
+    return np.einsum("bii->b", permittivity) / 3
+
+
+def _refractive_index(permittivity: np.ndarray, _: Density) -> np.ndarray:
+    return np.sqrt(np.linalg.eigvalsh(permittivity)).mean(axis=1)
+
+
+def _susceptibility(tensors: Mapping[str, np.ndarray]) -> np.ndarray | None:
+    known = tensors.get(ELECTRONIC_NAME)
+    return None if known is None else known - np.eye(3)
+
+
+def _ionic_part(tensors: Mapping[str, np.ndarray]) -> np.ndarray | None:
+    if TOTAL_NAME not in tensors or ELECTRONIC_NAME not in tensors:
+        return None
+    return tensors[TOTAL_NAME] - tensors[ELECTRONIC_NAME]
+
+
+ELECTRONS = Head("electronic", SYMMETRIC, _susceptibility)
+IONS = Head("ionic", SYMMETRIC, _ionic_part, floor=EPS_NOISE)
+
+
+def _electronic(heads: Mapping[str, torch.Tensor]) -> torch.Tensor:
+    susceptibility = exponential(heads[ELECTRONS.name])
+    return susceptibility + torch.eye(3).to(susceptibility)
+
+
+def _ellipsoid(key: str, title: str) -> tuple[Surface, ...]:
+    return (
+        Surface(
+            key,
+            title,
+            "",
+            {"permittivity": permittivity_along},
+            "Ellipsoid of the displacement D/ε₀ for a unit field in every direction; its semi-axes "
+            "are the principal values. Coloured by the permittivity along the field.",
+            ellipsoid=True,
+        ),
+    )
+
+
+_ELECTRONIC_TITLE, _TOTAL_TITLE = "Electronic permittivity ε∞", "Total static permittivity ε"
+
+ELECTRONIC = Quantity(
+    name=ELECTRONIC_NAME,
+    meaning="clamped-ion, high-frequency relative permittivity eps_inf",
+    unit="",
+    form=SYMMETRIC,
+    heads=(ELECTRONS,),
+    from_heads=_electronic,
+    display=Display(
+        _ELECTRONIC_TITLE,
+        "eps_inf",
+        "ε",
+        "",
+        1.0,
+        2,
+        SECTION,
+        "Relative permittivities, order x y z, without unit: the electronic part with clamped "
+        "ions, and the total static one at constant strain. The refractive index is the mean of "
+        "the roots of the principal values of ε∞: that of light far below the band gap and above "
+        "the lattice vibrations, in a crystal that is not magnetic.",
+    ),
+    scalars=(
+        Scalar("eps_inf", "ε∞, trace / 3", "eps_inf", "", _trace_third, 1.0, headline=True),
+        Scalar("refractive_index", "Refractive index, mean", "n", "", _refractive_index, 1.0),
+    ),
+    surfaces=_ellipsoid("electronic-dielectric-tensor", _ELECTRONIC_TITLE),
+    least_eigenvalue=1.0,
+    insulators_only=True,
+)
+
+TOTAL = Quantity(
+    name=TOTAL_NAME,
+    meaning="total static relative permittivity (electronic + ionic) at constant strain",
+    unit="",
+    form=SYMMETRIC,
+    heads=(ELECTRONS, IONS),
+    from_heads=lambda heads: _electronic(heads) + exponential(heads[IONS.name]),
+    display=Display(_TOTAL_TITLE, "eps_total", "ε", "", 1.0, 2, SECTION),
+    scalars=(
+        Scalar(
+            "eps_total", "ε total, trace / 3", "eps_total", "", _trace_third, 1.0, headline=True
+        ),
+    ),
+    surfaces=_ellipsoid("dielectric-tensor", _TOTAL_TITLE),
+    least_eigenvalue=1.0,
+    insulators_only=True,
+)

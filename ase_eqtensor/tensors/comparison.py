@@ -1,0 +1,16 @@
+"""How far two tensors are apart (torch or numpy; arrays in the orthonormal forms of forms.py)."""
+
+import numpy as np
+import torch
+
+
+def relative_errors(predicted: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """|P - T| / |T| for each of B tensors, (B,), from arrays (B, n, m); Frobenius norms."""
+    return np.linalg.norm(predicted - target, axis=(1, 2)) / np.linalg.norm(target, axis=(1, 2))
+
+
+def relative_loss(predicted: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+    """The same (B,) with a gradient that stays finite at an exact hit (torch)."""
+    # the tiny floor keeps the gradient of the norm finite at an exact hit
+    difference = (predicted - target).square().sum((-2, -1)) + 1e-12 * target.square().sum((-2, -1))
+    return difference.sqrt() / target.norm(dim=(-2, -1))

@@ -1,0 +1,73 @@
+"""How each kind of tensor is written as an array, and how rotations act on that array.
+
+A form is orthonormal: the Frobenius norm of the array is the norm of the tensor, and a rotation
+acts on it orthogonally. So means, norms, projections and losses need no factors, whatever the kind.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from math import prod
+
+import numpy as np
+import torch
+
+from .irreps import RANK2, STIFFNESS, Irreps, rank2_basis, stiffness_basis
+from .notation import mandel_rotation, rotate_rank2
+
+
+@dataclass(frozen=True, eq=False)
+class Form:
+    """A kind of tensor as an array.
+
+    irreps: its content, degree l -> multiplicity, ascending.
+    shape: of the array; () for a number.
+    basis: gives (n, *shape) float64, the orthonormal arrays that belong to the n irreps components,
+        those of l = 0 first.
+    rotate: arrays (..., *shape) and orthogonal matrices (..., 3, 3), proper or not, to the arrays
+        of the rotated tensors.
+    """
+
+    irreps: Irreps
+    shape: tuple[int, ...]
+    basis: Callable[[], torch.Tensor]
+    rotate: Callable[[np.ndarray, np.ndarray], np.ndarray]
+
+    @property
+    def scalars(self) -> int:
+        """Number of components that no rotation changes."""
+        return self.irreps.get(0, 0)
+
+    def components(self, array: np.ndarray) -> np.ndarray:
+        """Irreps components (..., n) of arrays (..., *shape)."""
+        return self._flat(np.asarray(array)) @ self.basis().numpy().reshape(-1, prod(self.shape)).T
+
+    def by_degree(self, array: np.ndarray) -> dict[int, np.ndarray]:
+        """{l: (B, multiplicity * (2l+1))} components of arrays (B, *shape)."""
+        ends = np.cumsum([count * (2 * l + 1) for l, count in self.irreps.items()])
+        return dict(zip(self.irreps, np.split(self.components(array), ends[:-1], axis=-1)))
+
+    def isotropic_part(self, array: torch.Tensor) -> torch.Tensor:
+        """Projection of arrays (..., *shape) on the scalar irreps (torch)."""
+        basis = self.basis()[: self.scalars].to(array).reshape(-1, prod(self.shape))
+        return (self._flat(array) @ basis.T @ basis).reshape(array.shape)
+
+    def group_averages(self, arrays: np.ndarray, groups: Sequence[np.ndarray]) -> np.ndarray:
+        """Averages of arrays (B, *shape) over their point groups, B arrays (G, 3, 3)."""
+        order = np.array([len(group) for group in groups])
+        turned = self.rotate(np.repeat(arrays, order, axis=0), np.concatenate(groups))
+        total = np.add.reduceat(turned, np.cumsum(order) - order)
+        return total / order.reshape(-1, *(1 for _ in self.shape))
+
+    def _flat(self, array):
+        """(..., *shape) as (..., size)."""
+        return array.reshape(*array.shape[: array.ndim - len(self.shape)], prod(self.shape))
+
+
+def rotate_mandel(matrix: np.ndarray, rotation: np.ndarray) -> np.ndarray:
+    """Mandel matrices (..., 6, 6) of the crystals rotated by the orthogonal R (..., 3, 3)."""
+    return rotate_rank2(matrix, mandel_rotation(rotation))
+
+
+NUMBER = Form({0: 1}, (), lambda: torch.ones(1, dtype=torch.float64), lambda array, rotation: array)
+SYMMETRIC = Form(RANK2, (3, 3), rank2_basis, rotate_rank2)  # symmetric, Cartesian
+MANDEL = Form(STIFFNESS, (6, 6), stiffness_basis, rotate_mandel)  # elastic, Mandel

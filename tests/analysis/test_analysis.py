@@ -1,0 +1,98 @@
+"""Scalars and frames by pymatgen: units, invariance, unstable crystals."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+from ase.build import bulk
+from crystals import CRYSTALS
+from equivariance import MOVES, turned
+from pymatgen.core.elasticity import ElasticTensor
+
+from ase_eqtensor.analysis import (
+    _elastic_class,
+    elastic_summary,
+    elastic_tensor,
+    refractive_indices,
+    to_ieee,
+)
+from ase_eqtensor.crystal.symmetry import analyse
+from ase_eqtensor.tensors.moduli import hill_average
+from ase_eqtensor.tensors.notation import GPA, project_stiffness, rotate_stiffness, voigt_to_mandel
+
+SILICON = bulk("Si")
+STIFFNESS = np.diag([101.0] * 3 + [79.0] * 3) * GPA  # C11 165, C12 64, C44 79 GPa
+STIFFNESS[:3, :3] += 64 * GPA
+
+
+def test_elastic_tensor_is_in_gpa_and_remembers_what_pymatgen_computes():
+    ours, theirs = elastic_tensor(STIFFNESS), ElasticTensor.from_voigt(STIFFNESS / GPA)
+    assert isinstance(ours, ElasticTensor)
+    np.testing.assert_allclose(ours.voigt, theirs.voigt)
+    for name in ("k_vrh", "g_vrh", "k_reuss", "g_voigt", "y_mod", "universal_anisotropy"):
+        assert getattr(ours, name) == pytest.approx(getattr(theirs, name), rel=1e-12)
+    np.testing.assert_allclose(ours.compliance_tensor, theirs.compliance_tensor)
+
+
+def test_summary_of_silicon():
+    found = elastic_summary(STIFFNESS, SILICON)
+    assert found["k_vrh_gpa"] == pytest.approx((165 + 2 * 64) / 3)
+    k, g = hill_average(voigt_to_mandel(torch.from_numpy(STIFFNESS)))
+    assert found["k_vrh_gpa"] == pytest.approx(float(k) / GPA)
+    assert found["g_vrh_gpa"] == pytest.approx(float(g) / GPA)
+    k, g = found["k_vrh_gpa"], found["g_vrh_gpa"]
+    assert found["young_gpa"] == pytest.approx(9 * k * g / (3 * k + g))  # 160 GPa, not Pa
+    assert found["poisson"] == pytest.approx((3 * k - 2 * g) / (6 * k + 2 * g))
+    assert found["debye_k"] == pytest.approx(645, rel=0.03)  # experiment, C. Kittel
+    assert found["least_eigenvalue_gpa"] == pytest.approx(101)
+    assert found["universal_anisotropy"] > 0
+
+
+def test_summary_does_not_depend_on_the_frame():
+    q = MOVES["rotation"]
+    expected = elastic_summary(STIFFNESS, SILICON)
+    assert elastic_summary(rotate_stiffness(STIFFNESS, q), turned(SILICON, q)) == pytest.approx(
+        expected
+    )
+
+
+def test_unstable_crystal_has_no_debye_temperature():
+    unstable = STIFFNESS - 90 * GPA * np.diag([0, 0, 0, 1, 1, 1])
+    found = elastic_summary(unstable, SILICON)
+    assert found["least_eigenvalue_gpa"] == pytest.approx(-22)  # twice 79 - 90
+    assert np.isnan(found["debye_k"])
+
+
+def test_refractive_indices():
+    q = MOVES["rotation"]
+    np.testing.assert_allclose(refractive_indices(q @ np.diag([4.0, 9.0, 6.25]) @ q.T), [2, 2.5, 3])
+
+
+@pytest.mark.parametrize("name", ["quartz", "rutile", "monoclinic"])
+def test_ieee_axes_do_not_depend_on_the_frame(name):
+    atoms, rng = CRYSTALS[name], np.random.default_rng(2)
+    a = rng.normal(size=(6, 6))
+    stiffness = project_stiffness(a @ a.T + 6 * np.eye(6), analyse(atoms).rotations)
+    q = MOVES["rotation"]
+    expected = to_ieee(stiffness, atoms)
+    again = to_ieee(rotate_stiffness(stiffness, q), turned(atoms, q))
+    np.testing.assert_allclose(again, expected, atol=1e-3 * abs(expected).max())
+    same = elastic_summary(expected, atoms)
+    assert same["k_vrh_gpa"] == pytest.approx(elastic_summary(stiffness, atoms)["k_vrh_gpa"])
+
+
+def test_prediction_starts_without_pymatgen():
+    code = (
+        "import sys, ase_eqtensor.analysis, ase_eqtensor.commands, ase_eqtensor.reporting.report\n"
+        "assert not {'pymatgen', 'plotly', 'jinja2'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_only_the_small_pymatgen_is_needed(monkeypatch):
+    """The base install has pymatgen-core, which lacks pymatgen.analysis.elasticity."""
+    monkeypatch.setitem(sys.modules, "pymatgen.analysis.elasticity", None)
+    _elastic_class.cache_clear()
+    assert elastic_tensor(np.eye(6)).voigt.shape == (6, 6)

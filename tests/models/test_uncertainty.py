@@ -1,0 +1,199 @@
+"""Error estimates, calibrated on crystals that the members never saw."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from ase.build import bulk
+from equivariance import MOVES, permuted, turned
+from networks import CARD, tiny_network
+
+from ase_eqtensor import PROPERTIES, EqTensorCalculator, load_model
+from ase_eqtensor.errors import UnfamiliarWarning
+from ase_eqtensor.models.store import save_model
+from ase_eqtensor.models.uncertainty import LEVELS, SCALARS, features
+from ase_eqtensor.train.record import Record
+from ase_eqtensor.train.scoring.calibration import FEATURES, FLAGGED, calibrate, check
+from ase_eqtensor.train.scoring.outputs import Predictions
+
+MGO = bulk("MgO", "rocksalt", a=4.2)
+GAN = bulk("GaN", "wurtzite", a=3.19, c=5.19)
+FOLDS = [0, 0, 1, 1]
+FORMULAS = [
+    a + b for a in ("Li", "Na", "K", "Rb", "Cs", "Ag", "Cu", "Mg") for b in ("F", "Cl", "Br")
+]
+
+
+def made_up(crystals: int = 1200) -> dict[str, Predictions]:
+    """Predictions whose error is proportional to one feature, ten times larger at one end."""
+    rng = np.random.default_rng(0)
+    distinct = [Record(bulk(f, "rocksalt", a=5.0), "elastic", "test", f, {}) for f in FORMULAS]
+    records = [distinct[i % len(distinct)] for i in range(crystals)]
+    # in a fixed order: that of a set changes with PYTHONHASHSEED, and the draws with it
+    names = sorted({name for columns in FEATURES.values() for name in columns})
+    values = {name: rng.normal(size=crystals) for name in names} | {"constant": np.ones(crystals)}
+    scale = 0.02 * np.exp(rng.uniform(0, np.log(10), crystals))
+    for name in names:
+        if name.endswith("spread"):
+            values[name] = np.log(scale)
+    out = {}
+    for name, n in (("stiffness", 6), ("electronic", 3), ("dielectric", 3)):
+        target = np.broadcast_to(4 * np.eye(n), (crystals, n, n)).copy()
+        noise = scale * rng.normal(size=crystals).clip(-2, 2)
+        out[name] = Predictions(records, target * np.exp(noise)[:, None, None], target, values)
+    return out
+
+
+@pytest.fixture(scope="module")
+def predictions():
+    return made_up()
+
+
+@pytest.fixture(scope="module")
+def card(predictions):
+    members = [{"fold": fold, "seed": 0} for fold in FOLDS]
+    entry = json.loads(json.dumps(calibrate(predictions)))
+    return CARD | {"members": members, "uncertainty": entry}
+
+
+@pytest.fixture(scope="module")
+def calculator(card, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("calibrated")
+    path = save_model(tiny_network(members=len(FOLDS)), card, folder / "ensemble")
+    return EqTensorCalculator(path, dtype="float64")
+
+
+def test_bounds_hold_and_follow_the_error(predictions):
+    for entry in check(predictions).values():
+        for quantity in entry.keys() - {"flagged"}:
+            one = entry[quantity]
+            assert one["coverage"]["0.5"] == pytest.approx(0.5, abs=0.07)
+            assert one["coverage"]["0.9"] == pytest.approx(0.9, abs=0.04)
+            assert one["width"]["0.9"] < 0.85
+            assert set(one["by_system"]) == {"cubic"}
+            assert set(one["by_size"]) == {"small", "middle", "large"}
+        flagged = entry["flagged"]
+        assert flagged["share"] == pytest.approx(FLAGGED, abs=0.03)
+        assert flagged["mean_relative"] > 2 * flagged["mean_relative_of_the_others"]
+
+
+def test_useless_features_leave_the_coverage_right(predictions):
+    rng = np.random.default_rng(1)
+    noise = {k: rng.permutation(v) for k, v in predictions["stiffness"].features.items()}
+    entry = check({"stiffness": replace(predictions["stiffness"], features=noise)})
+    for quantity in ("relative_error", "k_vrh_gpa", "g_vrh_gpa"):
+        one = entry["elasticity_tensor"][quantity]
+        assert one["coverage"]["0.9"] == pytest.approx(0.9, abs=0.04)
+        assert one["width"]["0.9"] > 0.9
+
+
+def test_a_single_fold_is_checked_by_compositions():
+    found = made_up(3000)["stiffness"].of_fold(0)
+    entry = check({"stiffness": found})["elasticity_tensor"]["relative_error"]
+    assert entry["coverage"]["0.9"] == pytest.approx(0.9, abs=0.05)
+    assert {record.fold for record in found.records} == {0} and entry["width"]["0.9"] < 0.9
+
+
+def test_every_property_has_an_estimate(calculator):
+    calculator.get_property("elasticity_tensor", GAN)
+    known = calculator.prediction.uncertainty
+    assert set(known) == set(PROPERTIES)
+    for name, one in known.items():
+        assert 0 < one.relative_error[0.5] < one.relative_error[0.9]
+        assert set(one.scalars) == set(SCALARS[name])
+        for scalar, interval in one.scalars.items():
+            (a, b), (c, d) = (interval.bounds[level] for level in LEVELS)
+            assert SCALARS[name][scalar].least < c < a < interval.value < b < d
+    eps = calculator.get_property("dielectric_tensor", GAN)
+    assert known["dielectric_tensor"].scalars["trace_third"].value == pytest.approx(
+        np.trace(eps) / 3
+    )
+
+
+def test_record_is_json(calculator):
+    calculator.get_property("elasticity_tensor", MGO)
+    record = json.loads(json.dumps(calculator.prediction.record()))
+    one = record["uncertainty"]["elasticity_tensor"]
+    assert one["relative_error"]["0.5"] < one["relative_error"]["0.9"]
+    low, high = one["scalars"]["k_vrh_gpa"]["bounds"]["0.9"]
+    assert low < one["scalars"]["k_vrh_gpa"]["value"] < high
+
+
+@pytest.mark.parametrize("move", MOVES)
+def test_estimates_do_not_depend_on_the_setting(calculator, move):
+    def estimate(atoms):
+        return [
+            (one.relative_error[0.9], *(x.value for x in one.scalars.values()))
+            for one in calculator.predict([atoms])[0].uncertainty.values()
+        ]
+
+    expected = estimate(GAN)
+    moved = permuted(turned(GAN, MOVES[move])) * (1, 2, 1)
+    for one, other in zip(estimate(moved), expected):
+        np.testing.assert_allclose(one, other, rtol=1e-6)
+
+
+def test_batch_equals_single(calculator):
+    together = calculator.predict([MGO, GAN])
+    for one, atoms in zip(together, (MGO, GAN)):
+        alone = calculator.predict([atoms])[0]
+        for name in PROPERTIES:
+            expected = alone.uncertainty[name].relative_error[0.9]
+            assert one.uncertainty[name].relative_error[0.9] == pytest.approx(expected)
+
+
+def test_spread_is_that_of_members_with_the_same_data():
+    shift = {0: 0.3, 1: -2.0}  # folds may differ as they like
+    log = torch.randn(4, 1, 3, 3).double().numpy()
+    moved = np.stack([one + shift[fold] for one, fold in zip(log, FOLDS)])
+    counts, numbers = {"electronic": {8: 20, 12: 3}}, [np.array([12, 8])]
+    a, b = (features({"electronic": x}, FOLDS, numbers, [20.0], counts) for x in (log, moved))
+    np.testing.assert_allclose(a["electronic spread"], b["electronic spread"])
+    pairs = [log[0] - log[1], log[2] - log[3]]
+    expected = np.sqrt(sum((pair**2).sum() for pair in pairs) / 4)
+    np.testing.assert_allclose(a["electronic spread"], np.log(expected + 1e-3))
+    np.testing.assert_allclose(a["electronic rarity"], -np.log(1 + 3))
+
+
+def test_packing_and_transition_metals():
+    numbers = [np.array([22, 8, 8]), np.array([12, 8])]
+    found = features({}, [0], numbers, [31.2, 18.5], {})
+    radii = {22: 1.60, 8: 0.66}  # Å, B. Cordero et al., Dalton Trans. 2832 (2008)
+    spheres = 4 / 3 * np.pi * (radii[22] ** 3 + 2 * radii[8] ** 3)
+    assert found["packing"][0] == pytest.approx(np.log(spheres / 31.2))
+    np.testing.assert_allclose(found["transition metals"], [1 / 3, 0])
+
+
+def test_isotropic_tensors_have_no_anisotropy():
+    stiffness = np.diag([2.0, 2, 2, 1, 1, 1])[None, None]
+    stiffness[..., :3, :3] += 0.5 - 0.5 * np.eye(3)  # C11 - C12 = 1.5, 2 C44 = 1: cubic
+    cubic = features({"stiffness": stiffness}, [0], [np.array([8])], [9.0], {})
+    stiffness[..., :3, :3] -= 0.5 * np.eye(3)
+    isotropic = features({"stiffness": stiffness}, [0], [np.array([8])], [9.0], {})
+    assert isotropic["stiffness anisotropy"] == pytest.approx(np.log(0.03))
+    assert cubic["stiffness anisotropy"] > np.log(0.1)
+
+
+def test_unfamiliar_crystals_are_flagged(card, tmp_path):
+    strange = json.loads(json.dumps(card))
+    for name, entry in strange["uncertainty"].items():
+        entry["unfamiliar_above"] = 0.0 if name == "dielectric_tensor" else 1e9
+    path = save_model(tiny_network(members=len(FOLDS)), strange, tmp_path / "strict")
+    calculator = EqTensorCalculator(path)
+    with pytest.warns(UnfamiliarWarning, match="MgO is unlike the training data"):
+        calculator.get_property("dielectric_tensor", MGO)
+    assert "unlike_training_data" in calculator.prediction.flags
+    assert not calculator.prediction.warnings_for("elasticity_tensor")
+
+
+def test_models_without_calibration_give_no_estimate(model):
+    assert EqTensorCalculator(model).predict([MGO])[0].uncertainty == {}
+
+
+def test_refused_properties_have_none(card, tmp_path):
+    path = save_model(tiny_network(members=len(FOLDS)), card, tmp_path / "ensemble")
+    chloride = EqTensorCalculator(path).predict([bulk("NaCl", "rocksalt", a=5.6)])[0]
+    assert set(chloride.uncertainty) == set(chloride.tensors) and len(chloride.tensors) == 2
+    assert load_model(path).error_model.folds == FOLDS

@@ -1,0 +1,125 @@
+"""Fitting a model: records and a recipe in, trained network out."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
+
+import lightning as L
+import torch
+from lightning.pytorch.callbacks import (
+    EarlyStopping,
+    EMAWeightAveraging,
+    LearningRateMonitor,
+    ModelCheckpoint,
+)
+from lightning.pytorch.loggers import CSVLogger
+
+from ase_eqtensor.errors import DataError
+from ase_eqtensor.train.fitting.module import TensorModule
+from ase_eqtensor.train.fitting.samples import Sample, loader, prepare, references, training_loader
+from ase_eqtensor.train.folds import split
+from ase_eqtensor.train.recipes.recipe import Recipe
+from ase_eqtensor.train.record import Record
+
+TENSOR_SETS = ("elastic", "dielectric")
+
+
+class TrainingSamples(NamedTuple):
+    """What a run trains on and what it is selected by."""
+
+    train: list[Sample]
+    val: list[Sample]
+
+
+class AveragedWeights(EMAWeightAveraging):
+    """Lightning's exponential moving average, which it cannot send to other processes."""
+
+    def __init__(self, decay: float):
+        super().__init__(decay=decay)
+        self.decay = decay
+
+    def __reduce__(self):
+        return AveragedWeights, (self.decay,)
+
+
+def split_samples(records: Sequence[Record], recipe: Recipe) -> TrainingSamples:
+    """Graphs of the training and of the validation crystals of the recipe's fold.
+
+    Validation scores tensors where there are any, whatever else is trained on. Raises DataError if
+    either part is empty.
+    """
+    parts = split(records, recipe.fold)
+    val = [record for record in parts.val if not record.quarantine]
+    val = [record for record in val if record.dataset in TENSOR_SETS] or val
+    if not parts.train or not val:
+        raise DataError(
+            f"fold {recipe.fold} leaves {len(parts.train)} training and {len(val)} validation "
+            "crystals; both are needed. Add data."
+        )
+    samples = prepare([*parts.train, *val], recipe.network.cutoff)
+    return TrainingSamples(samples[: len(parts.train)], samples[len(parts.train) :])
+
+
+def fit(
+    samples: TrainingSamples,
+    recipe: Recipe,
+    folder: Path,
+    resume: bool = False,
+    progress: bool = True,
+    devices: int = 1,
+    stop_after: int | None = None,
+) -> TensorModule:
+    """Train on the recipe's fold and return the module with the best averaged weights.
+
+    Args:
+        samples: see `split_samples`.
+        recipe: see `Recipe`.
+        folder: receives checkpoints/ and logs/version_N/metrics.csv.
+        resume: continue from the last checkpoint in `folder`.
+        progress: show a progress bar.
+        devices: number of GPUs, or of processes where there is none; they share every batch, so
+            the result is the same but for rounding. A script that asks for more than one must be
+            importable (`if __name__ == "__main__":`).
+        stop_after: stop after this many epochs of the schedule, as an interruption would.
+    """
+    L.seed_everything(recipe.seed, verbose=False)
+    train, val = samples
+    architecture = replace(recipe.network, reference=references(train))
+    batches = training_loader(train, recipe.batch_size, recipe.seed)
+    module = TensorModule(architecture, recipe, steps=len(batches) * recipe.epochs)
+    checkpoints = folder / "checkpoints"
+    best = ModelCheckpoint(checkpoints, "best", monitor="val_score", enable_version_counter=False)
+    # after `best`, the state of which it holds; every epoch, where save_last follows `best` alone
+    last = ModelCheckpoint(checkpoints, "last", enable_version_counter=False)
+    trainer = L.Trainer(
+        max_epochs=stop_after or recipe.epochs,
+        accelerator="auto",
+        devices=devices,
+        # not every batch has all targets, so some heads may be without a gradient
+        strategy="auto" if devices == 1 else "ddp_spawn_find_unused_parameters_true",
+        use_distributed_sampler=False,
+        gradient_clip_val=recipe.gradient_clip,
+        logger=CSVLogger(folder, name="logs"),
+        log_every_n_steps=len(batches),
+        enable_progress_bar=progress,
+        enable_model_summary=False,
+        callbacks=[
+            best,
+            last,
+            AveragedWeights(decay=recipe.ema_decay),
+            EarlyStopping("val_score", patience=recipe.patience),
+            LearningRateMonitor("epoch"),
+        ],
+    )
+    reached = checkpoints / "last.ckpt"
+    trainer.fit(
+        module,
+        batches,
+        loader(val, 64),
+        ckpt_path=reached if resume and reached.is_file() else None,
+        weights_only=False,
+    )
+    state = torch.load(best.best_model_path, weights_only=False)["state_dict"]
+    module.load_state_dict(state)
+    return module.eval()

@@ -1,0 +1,90 @@
+"""The lightning module: one step of training or validation."""
+
+from dataclasses import replace
+
+import lightning as L
+import torch
+
+from ase_eqtensor.crystal.graph import GraphBatch
+from ase_eqtensor.crystal.symmetry import SITE_CLASSES
+from ase_eqtensor.network.model import Architecture, TensorNetwork
+from ase_eqtensor.train.fitting.losses import crystal_errors, target_losses
+from ase_eqtensor.train.fitting.samples import Batch
+from ase_eqtensor.train.recipes.recipe import LossWeights, Recipe
+
+
+def hide_classes(graph: GraphBatch, probability: float, random: torch.Generator) -> GraphBatch:
+    """The batch with some crystals' atoms in the class of no symmetry, "1", and as many crystals'
+    in "unknown", which is what slight noise or a failed symmetry search make of them.
+
+    A network that learns from both does not jump where the symmetry of a crystal is lost.
+    """
+    drawn = torch.rand(len(graph.size), generator=random).to(graph.site_class.device)
+    drawn = drawn[graph.crystal] / max(probability, 1e-12)
+    site_class = graph.site_class.where(drawn > 1, SITE_CLASSES.index("1"))
+    site_class = site_class.where(drawn > 0.5, SITE_CLASSES.index("unknown"))
+    return replace(graph, site_class=site_class)
+
+
+class TensorModule(L.LightningModule):
+    """A `TensorNetwork` with its losses; the validation score is the mean over targets of the
+    median error and half the mean one, which no outlier owns alone. Every process of a parallel
+    run validates on all crystals."""
+
+    def __init__(self, architecture: Architecture, recipe: Recipe, steps: int):
+        super().__init__()
+        self.network = TensorNetwork(architecture)
+        self.recipe, self.steps = recipe, steps
+        self.weights: LossWeights = recipe.loss
+        self._errors: dict[str, list[torch.Tensor]] = {}
+
+    def transfer_batch_to_device(self, batch: Batch, device, dataloader_idx: int) -> Batch:
+        return batch.to(device)
+
+    def training_step(self, batch: Batch, _) -> torch.Tensor:
+        size = len(batch.graph.size)
+        # by step, so that a resumed run draws what an uninterrupted one would have drawn
+        random = torch.Generator().manual_seed(self.recipe.seed + 1_000_003 * self.global_step)
+        graph = hide_classes(batch.graph, self.recipe.class_dropout, random)
+        losses = target_losses(self.network(graph), batch.targets, self.weights.anisotropy)
+        # of the main process alone: others may have other targets, so there is no common order
+        epoch = {"on_step": False, "on_epoch": True, "rank_zero_only": True}
+        total = 0.0
+        for name, loss in losses.items():
+            self.log(f"train_{name}", loss, batch_size=size, **epoch)
+            # a target's weight counts per crystal, however many of them this batch happens to have;
+            # gradients are averaged over processes, each of which has a share of the batch
+            share = len(batch.targets[name][0]) / self.recipe.batch_size * self.trainer.world_size
+            total = total + getattr(self.weights, name) * share * loss
+        self.log("train_loss", total, prog_bar=True, batch_size=size, **epoch)
+        return total
+
+    def on_validation_epoch_start(self) -> None:
+        self._errors = {}
+
+    def validation_step(self, batch: Batch, _) -> None:
+        output = self.network(batch.graph)
+        for name, errors in crystal_errors(output, batch.targets).items():
+            self._errors.setdefault(name, []).append(errors)
+
+    def on_validation_epoch_end(self) -> None:
+        scores = []
+        for name, parts in self._errors.items():
+            errors = torch.cat(parts)
+            self.log(f"val_{name}_median", errors.median(), prog_bar=True, sync_dist=True)
+            self.log(f"val_{name}_mean", errors.mean(), sync_dist=True)
+            scores.append(errors.median() + errors.mean() / 2)
+        self.log("val_score", torch.stack(scores).mean(), prog_bar=True, sync_dist=True)
+
+    def configure_optimizers(self):
+        recipe = self.recipe
+        optimizer = torch.optim.AdamW(
+            self.parameters(), recipe.learning_rate, weight_decay=recipe.weight_decay, fused=True
+        )
+        schedule = torch.optim.lr_scheduler.OneCycleLR(
+            optimizer, recipe.learning_rate, total_steps=self.steps, pct_start=0.05
+        )
+        return {
+            "optimizer": optimizer,
+            "lr_scheduler": {"scheduler": schedule, "interval": "step"},
+        }
