@@ -1,22 +1,129 @@
 """Dielectric and elastic tensors of crystals from one pass of an equivariant network.
 
-Importing the package adds the method `get_property` to `ase.Atoms` if ASE has none; nothing else
-is changed.
+Everything in `__all__` is public; whatever else the package holds may change. Importing the package
+adds the method `get_property` to `ase.Atoms` if ASE has none; nothing else is changed.
 """
 
-from .calculator import EqTensorCalculator, add_get_property
-from .models.store import available_models, load_model
-from .prediction.predictor import Prediction
-from .properties import PROPERTIES
+from importlib import import_module
 
-__all__ = ["PROPERTIES", "EqTensorCalculator", "Prediction", "available_models", "load_model"]
+from .calculator import EqTensorCalculator, add_get_property
+from .errors import (
+    DataError,
+    ElementError,
+    EqTensorError,
+    EqTensorWarning,
+    FailedCrystalsWarning,
+    MagneticWarning,
+    MetalWarning,
+    MissingExtraError,
+    ModelError,
+    OutputExistsError,
+    RecipeError,
+    StructureError,
+    UnfamiliarWarning,
+    UnknownSymmetryWarning,
+    UntrainedElementWarning,
+    VacuumWarning,
+)
+from .models.store import Model, available_models, load_model
+from .models.training_crystals import TrainingCrystal
+from .models.uncertainty import Interval, Uncertainty
+from .prediction.prediction import Prediction
+from .prediction.settings import Settings
+from .quantities import QUANTITIES, Quantity, Scalar, scalars
+
+__all__ = [
+    "QUANTITIES",
+    "DataError",
+    "ElementError",
+    "EqTensorCalculator",
+    "EqTensorError",
+    "EqTensorWarning",
+    "FailedCrystalsWarning",
+    "Interval",
+    "MagneticWarning",
+    "MetalWarning",
+    "MissingExtraError",
+    "Model",
+    "ModelError",
+    "OutputExistsError",
+    "Prediction",
+    "Quantity",
+    "RecipeError",
+    "Scalar",
+    "Screened",
+    "Settings",
+    "StructureError",
+    "TrainingCrystal",
+    "Uncertainty",
+    "UnfamiliarWarning",
+    "UnknownSymmetryWarning",
+    "UntrainedElementWarning",
+    "VacuumWarning",
+    "available_models",
+    "elastic_summary",
+    "elastic_tensor",
+    "freeze",
+    "load",
+    "load_model",
+    "open_collection",
+    "predict",
+    "refractive_indices",
+    "report",
+    "save",
+    "scalars",
+    "screen",
+    "tensors_of",
+    "to_ieee",
+    "voigt_to_cartesian",
+]
 
 add_get_property()
 
+# imported when asked for: a prediction needs none of them, and they take time
+_LATER = {
+    "Screened": "screening",
+    "elastic_summary": "analysis",
+    "elastic_tensor": "analysis",
+    "freeze": "files",
+    "load": "files",
+    "open_collection": "files",
+    "refractive_indices": "analysis",
+    "report": "reporting",
+    "save": "files",
+    "screen": "screening",
+    "tensors_of": "files",
+    "to_ieee": "analysis",
+    "voigt_to_cartesian": "tensors.notation",
+}
 
-def __getattr__(name: str) -> str:
+
+def predict(structures, model=None, *, progress=False, workers=1, **settings) -> list[Prediction]:
+    """Predict many crystals in batches: `EqTensorCalculator(model, **settings).predict(...)`.
+
+    Args:
+        structures: a list of ASE atoms or pymatgen structures.
+        model: as of `EqTensorCalculator`.
+        progress, workers: as of `EqTensorCalculator.predict`.
+        settings: further arguments of `EqTensorCalculator`: device, dtype, symprec, ...
+
+    Returns:
+        One `Prediction` for each input, in order.
+    """
+    return EqTensorCalculator(model, **settings).predict(structures, progress, workers)
+
+
+def __getattr__(name: str):
+    if name in _LATER:
+        value = getattr(import_module(f".{_LATER[name]}", __name__), name)
+        globals()[name] = value
+        return value
     if name == "__version__":  # looked up when asked for: reading metadata takes time
         from importlib.metadata import version
 
         return version("ase-eqtensor")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -5,18 +5,18 @@ from pathlib import Path
 from warnings import warn
 
 import numpy as np
-import torch
 from ase import Atoms
 from ase.calculators.calculator import Calculator, all_changes
 from ase.outputs import Properties, all_outputs
 
-from .crystal.symmetry import DEFAULT_SYMPREC, MAX_SYMPREC
 from .crystal.validation import as_atoms
 from .errors import FailedCrystalsWarning
 from .models.store import Model, load_model
 from .models.training_crystals import TrainingCrystal
-from .prediction.predictor import Prediction, Predictor
-from .properties import PROPERTIES
+from .prediction.prediction import Prediction
+from .prediction.predictor import Predictor
+from .prediction.settings import Settings
+from .quantities import offered
 
 
 class EqTensorCalculator(Calculator):
@@ -33,17 +33,21 @@ class EqTensorCalculator(Calculator):
     `atoms.get_property(name)` and `calc.get_property(name, atoms)` return them. `prediction` keeps
     the full record of the last calculation: uncertainty, provenance and flags.
 
+    A model that was trained on some of these only has no others: `implemented_properties` says
+    which.
+
     Args:
         model: None for the default model, the name of a shipped one, the path of a .safetensors
             file with its JSON card, or a loaded `Model`.
-        device: torch device of the network.
-        dtype: precision of the network, "float32" or "float64"; the tensor algebra and all
-            results are float64 in either case.
-        project: make tensors exactly invariant under the crystal's point group.
-        reduce_cell: predict on the primitive cell; results are in the given cell's frame anyway.
-        symprec: tolerance in Å of the symmetry search.
+        device: torch device of the network, "cpu" by default.
+        dtype: precision of the network, "float32" (default) or "float64"; the tensor algebra and
+            all results are float64 in either case.
+        project: make tensors exactly invariant under the crystal's point group (default).
+        reduce_cell: predict on the primitive cell (default); results are in the given cell's frame
+            anyway.
+        symprec: tolerance in Å of the symmetry search, 0.01 by default.
         allow_untrained_elements: predict for elements that the training data of a property lack,
-            with a warning, instead of raising ElementError.
+            with a warning, instead of raising ElementError (default).
 
     Raises (when a property is asked for):
         StructureError: the atoms are not a bulk crystal that the model can describe.
@@ -53,30 +57,15 @@ class EqTensorCalculator(Calculator):
     VacuumWarning and UnfamiliarWarning are issued where results should not be trusted blindly.
     """
 
-    implemented_properties = list(PROPERTIES)
+    implemented_properties = list(offered())
     ignored_changes = {"initial_charges", "initial_magmoms"}
 
-    def __init__(
-        self,
-        model: str | Path | Model | None = None,
-        device: str = "cpu",
-        *,
-        dtype: str = "float32",
-        project: bool = True,
-        reduce_cell: bool = True,
-        symprec: float = DEFAULT_SYMPREC,
-        allow_untrained_elements: bool = False,
-    ):
+    def __init__(self, model: str | Path | Model | None = None, device: str = "cpu", **settings):
         super().__init__()
-        if dtype not in ("float32", "float64"):
-            raise ValueError(f"dtype={dtype!r}: choose 'float32' or 'float64'")
-        if not 0 < symprec <= MAX_SYMPREC:
-            raise ValueError(f"symprec={symprec!r}: choose a length in (0, {MAX_SYMPREC}] Å")
+        chosen = Settings(device=device, **settings)
         loaded = model if isinstance(model, Model) else load_model(model)
-        loaded = loaded.on(device, getattr(torch, dtype))
-        self.predictor = Predictor(
-            loaded, device, project, reduce_cell, symprec, allow_untrained_elements
-        )
+        self.predictor = Predictor(loaded.on(chosen.device, chosen.torch_dtype), chosen)
+        self.implemented_properties = list(self.model.quantities)
         self.prediction: Prediction | None = None
 
     @property
@@ -90,14 +79,8 @@ class EqTensorCalculator(Calculator):
 
     def todict(self, skip_default: bool = True) -> dict:
         """JSON-able identity of the calculator: what ASE writes into trajectories and databases."""
-        settings = {
-            "dtype": str(next(self.model.network.parameters()).dtype).removeprefix("torch."),
-            "project": self.predictor.project,
-            "reduce_cell": self.predictor.reduce_cell,
-            "symprec": self.predictor.symprec,
-            "allow_untrained_elements": self.predictor.allow_untrained_elements,
-        }
-        return {"model": self.model.name, "sha256": self.model.sha256, **settings}
+        identity = {"model": self.model.name, "sha256": self.model.sha256}
+        return identity | self.predictor.settings.identity()
 
     def seen(self, atoms=None) -> list[TrainingCrystal]:
         """Crystals of the model's training data with the formula of `atoms` (ASE atoms or a

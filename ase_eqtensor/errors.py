@@ -4,6 +4,10 @@ Every error names the structure or file, the offending value and a remedy. Every
 `flag`, a short machine-readable word that is also recorded with the prediction.
 """
 
+from typing import TypeVar
+
+ErrorT = TypeVar("ErrorT", bound=Exception)
+
 
 class EqTensorError(Exception):
     """Base class of every error that this package raises on purpose."""
@@ -91,3 +95,17 @@ class FailedCrystalsWarning(EqTensorWarning):
     """Some crystals of a list could not be predicted; their entries hold the errors."""
 
     flag = "failed_crystals"
+
+
+def located(error: ErrorT, place: str) -> ErrorT:
+    """The error with a place before its message: the same type, cause, traceback and attributes.
+
+    Its constructor is not called, which may want other arguments. The error itself is left alone,
+    because several entries of a list may share it.
+    """
+    text = f"{place}: {error}"
+    copy = type(error).__new__(type(error), text)
+    copy.__dict__.update(error.__dict__)
+    copy.args = (text, *error.args[1:])
+    copy.__cause__, copy.__traceback__ = error.__cause__, error.__traceback__
+    return copy

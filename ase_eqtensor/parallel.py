@@ -1,13 +1,13 @@
 """Where tasks run: processes on this machine, a Dask cluster or a Ray cluster, all by joblib."""
 
+import logging
 import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cache, partial
-
-from joblib import Parallel, cpu_count, delayed, parallel_config
+from typing import Any
 
 from .errors import DataError
 from .extras import extra
@@ -23,14 +23,14 @@ def in_parallel(
     backend: str = "local",
     address: str | None = None,
 ) -> Iterator:
-    """The results of function(*task), in order, each as soon as it and those before it are there.
+    """The results of function(*task) in the order of the tasks, as early as that order allows.
 
     Args:
         workers: processes, -1 for one per core.
         backend: "local", "dask" or "ray".
         address: of a running Dask scheduler ("tcp://host:8786") or Ray cluster ("auto" on one of
             its machines). Its workers need this package, and the files that tasks name under the
-            same paths. None starts a cluster on this machine for the time being.
+            same paths. None starts a cluster on this machine for as long as the tasks run.
 
     Raises DataError for an unknown backend or one that does not answer, MissingExtraError where its
     library is not installed.
@@ -39,6 +39,11 @@ def in_parallel(
         raise DataError(f"unknown backend {backend!r}: choose from {', '.join(BACKENDS)}")
     if backend == "local" and address is not None:
         raise DataError(f"the local backend has no address {address!r}: choose dask or ray")
+    if backend == "local" and workers == 1:
+        yield from (function(*task) for task in tasks)
+        return
+    from joblib import Parallel, cpu_count, delayed, parallel_config  # slow to import
+
     workers = cpu_count() if workers == -1 else workers
     if backend == "local":
         function = partial(_attended, os.getpid(), function)
@@ -62,7 +67,7 @@ def _attended(parent: int, function: Callable, *task):
 @cache
 def _watch(parent: int) -> None:
     """End this process soon after its parent: workers of a killed run would otherwise wait for
-    tasks for good, and keep memory and open pipes."""
+    tasks for ever, and hold memory and open pipes."""
 
     def wait() -> None:
         while os.getppid() == parent:
@@ -83,8 +88,8 @@ def _dask(workers: int, address: str | None) -> Iterator[None]:
     with extra("dask"):
         from distributed import Client, LocalCluster
     if address is None:
-        local = LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=None)
-        with local, Client(local):
+        cluster = LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=None)
+        with cluster, Client(cluster):
             yield
         return
     try:
@@ -100,9 +105,9 @@ def _ray(workers: int, address: str | None) -> Iterator[None]:
     with extra("ray"):
         import ray
         from ray.util.joblib import register_ray
-    own = {} if address else {"num_cpus": workers, "include_dashboard": False}
+    local: dict[str, Any] = {} if address else {"num_cpus": workers, "include_dashboard": False}
     try:
-        ray.init(address, **own, log_to_driver=False, logging_level="ERROR")
+        ray.init(address, **local, log_to_driver=False, logging_level=logging.ERROR)
     except ConnectionError as error:
         raise DataError(f"no Ray cluster answers at {address}: {error}") from error
     try:

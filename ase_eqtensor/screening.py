@@ -7,7 +7,7 @@ the rest. Crystals that failed leave no row; every run tries them again and name
 
 import warnings
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -15,11 +15,10 @@ from pathlib import Path
 from ase import Atoms
 
 from .calculator import EqTensorCalculator
-from .errors import DataError, EqTensorError
-from .files.collections import Collection, Crystal
-from .files.store import connect, freeze, is_address, write_rows
+from .errors import DataError
+from .files import Collection, connect, freeze, is_address, open_collection
+from .files.database import write_rows
 from .parallel import in_parallel
-from .prediction.predictor import Prediction, Predictor
 
 SHARD = 64  # items that are predicted and written together
 METADATA = "eqtensor"  # entry of the database's metadata: which model, with which settings
@@ -29,43 +28,44 @@ METADATA = "eqtensor"  # entry of the database's metadata: which model, with whi
 class Screened:
     """What a run did.
 
-    found: crystals that were in the database before.
+    present: crystals that were in the database before.
     written: crystals that it added.
     failures: for every crystal without a prediction its label and the reason.
     """
 
-    found: int = 0
+    present: int = 0
     written: int = 0
     failures: list[str] = field(default_factory=list)
 
 
 def screen(
-    crystals: Collection,
+    crystals: Collection | str | Path,
     output: str | Path,
     model: str | None = None,
     *,
-    allow_untrained_elements: bool = False,
     workers: int = 1,
     backend: str = "local",
     address: str | None = None,
     progress: Callable[[int, int], None] | None = None,
+    **settings,
 ) -> Screened:
     """Predict all tensors of all crystals and write them to an ASE database.
 
-    Rows are as `files.save` writes them, with the further key `source`, the label of the crystal.
+    Rows are as `save` writes them, with the further key `source`, the label of the crystal.
     They are the same however many workers there are and however often the run was interrupted, and
     in the order of the collection except for crystals that an earlier run failed at.
 
     Args:
-        crystals: see `inputs.open_collection`.
+        crystals: an ASE database (path or postgresql:// address), a folder, a list of paths in a
+            text file, or what `files.open_collection` makes of one of these.
         output: .db file or postgresql:// address. What an earlier run with the same model and
             settings has left there is continued.
         model: as for `EqTensorCalculator`.
-        allow_untrained_elements: as for `EqTensorCalculator`.
         workers: processes, -1 for one per core.
-        backend: "local", "dask" or "ray", see `backends.in_parallel`.
+        backend: "local", "dask" or "ray", see `parallel.in_parallel`.
         address: of a running cluster, see there.
         progress: called with the number of items done and of all items, after every shard.
+        settings: as for `EqTensorCalculator`: device, dtype, symprec, ...
 
     Raises:
         DataError: the output is something else, or another model or other settings made it; the
@@ -75,8 +75,10 @@ def screen(
     """
     if not is_address(output) and Path(output).suffix != ".db":
         raise DataError(f"{output}: a screen writes to a .db file or a postgresql:// address")
-    settings = (model, allow_untrained_elements)
-    done = _labels(output, _calculator(*settings).todict())
+    if not isinstance(crystals, Collection):
+        crystals = open_collection(str(crystals))
+    recipe = model, tuple(sorted(settings.items()))
+    done = _labels(output, _calculator(*recipe).todict())
     written: dict[str, set[str]] = defaultdict(set)  # item -> labels
     for label in done:
         written[label.rsplit("#", 1)[0]].add(label)
@@ -86,8 +88,8 @@ def screen(
     for i, shard in enumerate(shards):
         if missing := [key for key in shard if key not in done]:
             tasks[i] = {key: written.get(key, set()) for key in missing}
-    report = Screened(found=len(done))
-    calls = [(settings, crystals, task) for task in tasks.values()]
+    report = Screened(present=len(done))
+    calls = [(recipe, crystals, task) for task in tasks.values()]
     for i, result in zip(tasks, in_parallel(_predict, calls, workers, backend, address)):
         images, failures = result
         with connect(output) as db:  # one transaction
@@ -116,41 +118,23 @@ def _labels(output: str | Path, identity: dict) -> frozenset[str]:
 
 
 @lru_cache(maxsize=1)
-def _calculator(model: str | None, allow_untrained_elements: bool) -> EqTensorCalculator:
+def _calculator(model: str | None, settings: tuple[tuple[str, object], ...]) -> EqTensorCalculator:
     """Loaded once in every process."""
-    return EqTensorCalculator(model, allow_untrained_elements=allow_untrained_elements)
-
-
-def predict_labelled(
-    predictor: Predictor, crystals: Sequence[Crystal]
-) -> list[tuple[str, Atoms, Prediction] | EqTensorError]:
-    """What a collection has read, with predictions; errors begin with the label."""
-    good = [(label, atoms) for label, atoms in crystals if isinstance(atoms, Atoms)]
-    labels = [label for label, _ in good]
-    predictions = iter(predictor.predict([atoms for _, atoms in good], labels=labels))
-    results: list[tuple[str, Atoms, Prediction] | EqTensorError] = []
-    for label, atoms in crystals:
-        if not isinstance(atoms, Atoms):
-            results.append(type(atoms)(f"{label}: {atoms}"))
-            continue
-        prediction = next(predictions)
-        results.append(prediction.error or (label, atoms, prediction))
-    return results
+    return EqTensorCalculator(model, **dict(settings))
 
 
 def _predict(
-    settings: tuple[str | None, bool], crystals: Collection, task: dict[str, set[str]]
+    recipe: tuple, crystals: Collection, task: dict[str, set[str]]
 ) -> tuple[list[Atoms], list[str]]:
     """Frozen crystals of the items of a task, without those whose labels it gives, and failures."""
     with warnings.catch_warnings():  # flags tell the same, and a file that matters fails the checks
         warnings.simplefilter("ignore")
-        read = [
+        labelled = [
             (label, atoms)
-            for key, known in task.items()
+            for key, written in task.items()
             for label, atoms in crystals.read(key)
-            if label not in known
+            if label not in written
         ]
-        results = predict_labelled(_calculator(*settings).predictor, read)
-    failures = [str(one) for one in results if isinstance(one, EqTensorError)]
-    good = [one for one in results if not isinstance(one, EqTensorError)]
-    return [freeze(atoms, prediction, label) for label, atoms, prediction in good], failures
+        predicted, failures = _calculator(*recipe).predictor.predict_labelled(labelled)
+    images = [freeze(atoms, prediction, label) for label, atoms, prediction in predicted]
+    return images, [str(error) for error in failures]

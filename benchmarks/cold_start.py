@@ -22,14 +22,14 @@ def cold_rows(model: str) -> list[Row]:
     """Import, load, predict and print, against importing the three libraries alone."""
     scripts = (IMPORTS, FIRST_TENSOR.format(path=str(CRYSTAL), model=model))
     runs = [lambda s=script: _run(s) for script in scripts]
-    for run in runs:  # files into the system's cache
+    for run in runs:  # brings the files into the system's cache
         run()
-    imports, first = alternating(REPEATS, *runs)
+    imports, first_tensor = alternating(REPEATS, *runs)
     section = "cold start"
     return [
         Row(section, IMPORTS, imports, "s"),
-        Row(section, "first printed tensor", first, "s"),
-        Row(section, "ratio", first / imports),
+        Row(section, "first printed tensor", first_tensor, "s"),
+        Row(section, "ratio", first_tensor / imports),
     ]
 
 

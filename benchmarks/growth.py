@@ -17,12 +17,12 @@ import ase_eqtensor.crystal.symmetry as symmetry
 from ase_eqtensor import EqTensorCalculator
 
 REPEATS = (1, 2, 3, 4, 5, 6, 7, 8)  # of the cubic cell: 8 ... 4096 atoms
-FROM = 200  # atoms, where the exponent is taken from
+FROM = 200  # atoms; the exponent is taken from this size on
 RATTLE = 0.05  # Å
 
 
 def growth_rows(calculator: EqTensorCalculator) -> list[Row]:
-    """Rattled cells without symmetry, then a perfect supercell against its primitive cell."""
+    """Rattled cells without symmetry; a perfect supercell against its primitive cell."""
     section, rows, times = "growth, no symmetry, without the spglib call", [], {}
     for n in REPEATS:
         atoms = rattled(n)
@@ -48,16 +48,16 @@ def growth_rows(calculator: EqTensorCalculator) -> list[Row]:
 def _supercell_rows(calculator: EqTensorCalculator) -> list[Row]:
     primitive, supercell = bulk("MgO", "rocksalt", a=4.21), perfect(4)
     pairs = [[_split(calculator, atoms) for atoms in (primitive, supercell)] for _ in range(15)]
-    (one, search), (many, longer) = (
+    (small, small_search), (large, large_search) = (
         [statistics.median(column) for column in zip(*cell)] for cell in zip(*pairs)
     )
     section = f"perfect supercell of {len(supercell)} atoms"
     return [
-        Row(section, "primitive cell, without the spglib call", 1e3 * one, "ms"),
-        Row(section, "its spglib call", 1e3 * search, "ms"),
-        Row(section, "supercell, without the spglib call", 1e3 * many, "ms"),
-        Row(section, "its spglib call", 1e3 * longer, "ms"),
-        Row(section, "ratio without spglib calls", many / one),
+        Row(section, "primitive cell, without the spglib call", 1e3 * small, "ms"),
+        Row(section, "its spglib call", 1e3 * small_search, "ms"),
+        Row(section, "supercell, without the spglib call", 1e3 * large, "ms"),
+        Row(section, "its spglib call", 1e3 * large_search, "ms"),
+        Row(section, "ratio without spglib calls", large / small),
     ]
 
 
@@ -80,15 +80,15 @@ def _split(calculator: EqTensorCalculator, atoms: Atoms) -> tuple[float, float]:
 
 
 def _peak_megabytes() -> float:
-    """High-water mark of this process alone (Linux); getrusage would inherit the parent's."""
+    """Peak memory of this process (Linux); that of getrusage may be the parent's."""
     status = Path("/proc/self/status").read_text()
     return int(re.search(r"VmHWM:\s+(\d+) kB", status)[1]) / 1024
 
 
 if __name__ == "__main__":
     warnings.simplefilter("ignore")
-    one = EqTensorCalculator(sys.argv[2])
-    one.predictor.predict_one(perfect(1))
-    start = _peak_megabytes()
-    one.predictor.predict_one(rattled(int(sys.argv[1])))
-    print(json.dumps([_peak_megabytes(), start]))
+    calculator = EqTensorCalculator(sys.argv[2])
+    calculator.predictor.predict_one(perfect(1))
+    before = _peak_megabytes()
+    calculator.predictor.predict_one(rattled(int(sys.argv[1])))
+    print(json.dumps([_peak_megabytes(), before]))

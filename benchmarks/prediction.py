@@ -12,6 +12,7 @@ import ase_eqtensor.prediction.predictor as prediction
 import ase_eqtensor.prediction.preparation as preparation
 from ase_eqtensor import EqTensorCalculator
 from ase_eqtensor.network.model import TensorNetwork
+from ase_eqtensor.tensors.forms import Form
 
 REPEATS = 5
 SMALL = 10  # atoms
@@ -26,14 +27,14 @@ STAGES = (
     (preparation, "analyse"),
     (preparation, "primitive"),
     (preparation, "build_graph"),
-    (prediction, "group_averages"),
+    (Form, "group_averages"),
     (prediction, "collate"),
-    (TensorNetwork, "logarithms"),
+    (TensorNetwork, "head_outputs"),
 )
 
 
 def prediction_rows(calculator: EqTensorCalculator, crystals: Sequence[Atoms]) -> list[Row]:
-    """Batches over all crystals, one process and thread."""
+    """All crystals in batches, in one process and one thread."""
     rows = []
 
     def add(what: str, value: float, unit: str = "") -> None:
@@ -55,8 +56,8 @@ def prediction_rows(calculator: EqTensorCalculator, crystals: Sequence[Atoms]) -
         }
         ratio = sum(sum(record[name]) for name in SYMMETRY) / spglib
         averages = sum(record["group_averages"]) / len(crystals)
-        own = zip(record["analyse"], record["primitive"], record["_search"])
-        per_crystal = statistics.median((a + p + averages) / s for a, p, s in own)
+        times = zip(record["analyse"], record["primitive"], record["_search"])
+        per_crystal = statistics.median((a + p + averages) / s for a, p, s in times)
         runs.append((figures, milliseconds, medians, ratio, per_crystal))
 
     for name in runs[0][0]:
@@ -102,26 +103,26 @@ def batch_rows(calculator: EqTensorCalculator, crystals: Sequence[Atoms]) -> lis
 def single_rows(calculator: EqTensorCalculator, crystals: Sequence[Atoms]) -> list[Row]:
     """One crystal at a time, everything included."""
     rows = []
-    for label, chosen in (
+    for label, group in (
         (f"up to {SMALL} atoms", [a for a in crystals if len(a) <= SMALL]),
         (f"more than {SMALL} atoms", [a for a in crystals if len(a) > SMALL]),
     ):
         times = [
-            alternating(3, partial(calculator.predictor.predict_one, atoms))[0] for atoms in chosen
+            alternating(3, partial(calculator.predictor.predict_one, atoms))[0] for atoms in group
         ]
         rows.append(Row("single crystal", f"{label}, median", 1e3 * statistics.median(times), "ms"))
     return rows
 
 
 def worker_rows(calculator: EqTensorCalculator, crystals: Sequence[Atoms]) -> list[Row]:
-    """A list of `COPIES` times the crystals with symmetry and graphs in other processes."""
-    long = list(crystals) * COPIES
-    serial, first, again = (
-        seconds(partial(calculator.predict, long, workers=n)) for n in (1, 2, 2)
+    """The crystals, repeated `COPIES` times, with symmetry and graphs made in other processes."""
+    copies = list(crystals) * COPIES
+    serial, starting, started = (
+        seconds(partial(calculator.predict, copies, workers=n)) for n in (1, 2, 2)
     )
-    section = f"list of {len(long)} crystals"
+    section = f"list of {len(copies)} crystals"
     return [
-        Row(section, "one process", len(long) / serial, "crystals/s"),
-        Row(section, "two workers, from their start", len(long) / first, "crystals/s"),
-        Row(section, "two workers, started before", len(long) / again, "crystals/s"),
+        Row(section, "one process", len(copies) / serial, "crystals/s"),
+        Row(section, "two workers, from their start", len(copies) / starting, "crystals/s"),
+        Row(section, "two workers, started before", len(copies) / started, "crystals/s"),
     ]

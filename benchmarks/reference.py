@@ -1,8 +1,8 @@
-"""The yardstick: the same network with e3nn's generic tensor product on every edge.
+"""What training is compared with: the same network with e3nn's tensor product on every edge.
 
-This is how NequIP and its kin write the layer: a `uvu` TensorProduct of the neighbour's features
-with the edge harmonics, weighted per edge by the radial functions, then a sum over the edges of an
-atom. Parameters are those of the network it is made from (one member), and so are the results.
+NequIP and similar networks write the layer in this way: a `uvu` TensorProduct of the neighbour's
+features with the edge harmonics, weighted per edge by the radial functions, then a sum over the
+edges of an atom. Parameters and results are those of the network it is made from (one member).
 """
 
 import copy
@@ -28,7 +28,12 @@ def reference_network(network: TensorNetwork) -> TensorNetwork:
 
 
 class EdgeList(NamedTuple):
-    """E edges without padding: atoms (E,), radial (E, R), harmonics (E, (lmax+1)^2)."""
+    """E edges without padding.
+
+    receiver, sender: (E,) int64, indices of atoms in the batch.
+    radial: (E, R).
+    harmonics: (E, (lmax+1)^2), ordered by l, then m.
+    """
 
     receiver: torch.Tensor
     sender: torch.Tensor
@@ -55,13 +60,13 @@ class EdgeListBasis(nn.Module):
 
 
 class ReferenceConvolution(nn.Module):
-    """`Convolution` edge by edge; takes over the parameters of the one that it is made from."""
+    """`Convolution` edge by edge, with the parameters of the one that it is made from."""
 
     def __init__(self, fast: Convolution):
         super().__init__()
         self.incoming, self.norm = fast.incoming, fast.norm
         self.filters, self.mix = fast.filters, fast.mix
-        self.paths = [  # in the order in which the fast form joins its channels
+        self.paths = [  # in the order in which `Convolution` joins its channels
             (li, i, lf, lo)
             for lo in fast.outgoing
             for li, degrees in fast.degrees.items()
@@ -95,10 +100,10 @@ class ReferenceConvolution(nn.Module):
         messages = self.product(senders[edges.sender], edges.harmonics, self._weights(edges, graph))
         pooled = messages.new_zeros(len(features), messages.shape[1])
         pooled = pooled.index_add(0, edges.receiver, messages)
-        parts = pooled.split([(2 * lo + 1) * c for lo, c in self.widths.items()], 1)
+        by_degree = pooled.split([(2 * lo + 1) * c for lo, c in self.widths.items()], 1)
         out = {}
-        for (lo, width), part in zip(self.widths.items(), parts):
-            paths = part.unflatten(1, (width, 2 * lo + 1)).transpose(1, 2)
+        for (lo, width), flat in zip(self.widths.items(), by_degree):
+            paths = flat.unflatten(1, (width, 2 * lo + 1)).transpose(1, 2)
             out[lo] = self.mix[str(lo)](paths, graph.site_class)
         return out
 

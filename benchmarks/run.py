@@ -1,8 +1,8 @@
 """Speed of the package in one table: python benchmarks/run.py crystals.db [--model NAME]
 
-Everything runs on one thread (one each in the rows with workers). Absolute figures belong to the
-machine; ratios travel. The database is what `eqtensor data build` writes; the crystals are fold 0's
-test part. The table goes to the terminal and, as JSON, to the file of --output.
+Everything runs on one thread (one per process in the rows with workers). Absolute figures depend on
+the machine; ratios hardly do. The database is what `eqtensor data build` writes; the crystals are
+fold 0's test part. The table goes to the terminal and, as JSON, to the file of --output.
 """
 
 import json
@@ -29,10 +29,13 @@ from ase_eqtensor.train.folds import split  # noqa: E402
 
 
 def main(
-    database: Path,
+    database: Annotated[Path, typer.Argument(help="Training database of `eqtensor data build`.")],
     model: Annotated[str | None, typer.Option(help="Shipped model or weights file.")] = None,
-    output: Annotated[Path, typer.Option("--output", "-o")] = Path("benchmark.json"),
+    output: Annotated[Path, typer.Option("--output", "-o", help="JSON to write.")] = Path(
+        "benchmark.json"
+    ),
 ) -> None:
+    """Measure training, prediction, start and growth, and print one table."""
     torch.set_num_threads(1)
     warnings.simplefilter("ignore")
     loaded = load_model(model)

@@ -1,8 +1,8 @@
 """Screening with two workers against one process: python benchmarks/screening.py crystals.db
 
 Screens the crystals with tensors, kills the run twice and resumes it, and compares the rows with
-those of an uninterrupted run. Throughput is counted from the start of the command, and from the
-first shard on, when the workers are up.
+those of an uninterrupted run. Throughput is measured from the start of the command, and from the
+first shard on, when the workers are running.
 """
 
 import argparse
@@ -20,7 +20,7 @@ from rich.console import Console
 from rich.table import Table
 
 from ase_eqtensor import EqTensorCalculator
-from ase_eqtensor.files.store import connect, from_row, tensors
+from ase_eqtensor.files import connect, from_row, tensors
 from ase_eqtensor.train.data.database import read_database
 
 WORKERS = 2
@@ -71,9 +71,10 @@ def _screen(folder: Path, output: str, until: int, kill: bool = False) -> tuple[
         if kill and written >= until:
             process.send_signal(signal.SIGKILL)
     end = time.perf_counter()
-    (first, some), (last, all_) = shards[0], shards[-1]
-    steady = (all_ - some) / (last - first) if last > first else float("nan")
-    return (all_ - before) / (end - start), steady
+    (first_time, first_rows), (last_time, last_rows) = shards[0], shards[-1]
+    duration = last_time - first_time
+    steady = (last_rows - first_rows) / duration if duration > 0 else float("nan")
+    return (last_rows - before) / (end - start), steady
 
 
 def _count(path: Path) -> int:
@@ -84,7 +85,7 @@ def _count(path: Path) -> int:
 
 
 def _difference(folder: Path) -> float:
-    """Largest relative difference of any tensor, of the same crystals in the same order."""
+    """Largest relative difference of any tensor between the two runs, crystal by crystal."""
     runs = []
     for name in ("whole.db", "killed.db"):
         with connect(folder / name) as db:
@@ -92,9 +93,9 @@ def _difference(folder: Path) -> float:
     labels = [[label for label, _ in run] for run in runs]
     assert labels[0] == labels[1] and len(set(labels[0])) == len(labels[0])
     return max(
-        float(np.abs(one[name] - other[name]).max() / np.abs(one[name]).max())
-        for (_, one), (_, other) in zip(*runs)
-        for name in one
+        float(np.abs(whole[name] - killed[name]).max() / np.abs(whole[name]).max())
+        for (_, whole), (_, killed) in zip(*runs)
+        for name in whole
     )
 
 

@@ -1,4 +1,4 @@
-"""Throughput of training steps, against e3nn's generic product in the same network."""
+"""Throughput of training steps, against the same network with e3nn's tensor product."""
 
 from functools import partial
 from pathlib import Path
@@ -28,7 +28,7 @@ def training_rows(model: Model, database: Path) -> list[Row]:
     crystals = sum(len(b.graph.size) for b in batches)
 
     torch.manual_seed(0)
-    fast = TensorNetwork(select(model.network, [0]).architecture)  # ensembles train one by one
+    fast = TensorNetwork(select(model.network, [0]).architecture)  # members are trained singly
     runs = [partial(_epoch, net, _adamw(net), batches) for net in (fast, reference_network(fast))]
     for run in runs * 2:  # e3nn's code is compiled in its first calls
         run()

@@ -1,8 +1,8 @@
 """Fit a small model on tensors of your own: python examples/fit_your_own.py [FILE]
 
-FILE is anything that `ase_eqtensor.train.sources.files` reads. The default is an extract of the
-Materials Project's first elastic set (M. de Jong et al., Sci. Data 2, 150009 (2015), CC BY 4.0):
-far too little for a useful model, enough to see every step.
+FILE is anything that `ase_eqtensor.train.data.sources.files` reads. The default is an extract of
+the Materials Project's first elastic set (M. de Jong et al., Sci. Data 2, 150009 (2015), CC BY
+4.0): far too little for a useful model, enough to see every step.
 """
 
 import sys

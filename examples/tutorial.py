@@ -12,16 +12,16 @@ from ase.units import GPa
 
 from ase_eqtensor import EqTensorCalculator
 from ase_eqtensor.analysis import elastic_summary, refractive_indices
-from ase_eqtensor.files.store import freeze, load, save, tensors
+from ase_eqtensor.files import freeze, load, save, tensors
 
-crystals = Path(__file__).parent / "crystals"
+folder = Path(__file__).parent / "crystals"
 
 # %% [markdown]
 # ## One crystal
 # Scheelite is not in the training data. Everything is in the Cartesian frame of the file.
 
 # %%
-atoms = read(crystals / "CaWO4.cif")
+atoms = read(folder / "CaWO4.cif")
 atoms.calc = EqTensorCalculator()
 stiffness = atoms.get_property("elasticity_tensor")  # (6, 6), eV/Å^3
 eps = atoms.get_property("dielectric_tensor")  # (3, 3)
@@ -53,22 +53,22 @@ print(refractive_indices(atoms.get_property("electronic_dielectric_tensor")).rou
 # `predict` works in batches; `freeze` and `save` write what ASE alone would lose.
 
 # %%
-several = [read(path) for path in sorted(crystals.glob("*.cif"))]
-predictions = EqTensorCalculator().predict(several)
-images = [freeze(one, prediction) for one, prediction in zip(several, predictions)]
+crystals = [read(path) for path in sorted(folder.glob("*.cif"))]
+predictions = EqTensorCalculator().predict(crystals)
+images = [freeze(crystal, prediction) for crystal, prediction in zip(crystals, predictions)]
 save("tutorial.db", images, overwrite=True)  # then: ase db tutorial.db "k_vrh_gpa>100"
 
 # %% [markdown]
 # ## A decision
-# The stiffest crystal in the list, and whether the error bars allow to say so.
+# The stiffest crystal in the list, and whether the error bars let us say so.
 
 # %%
-found = load("tutorial.db")
-moduli = [image.info["key_value_pairs"]["k_vrh_gpa"] for image in found]
+stored = load("tutorial.db")
+moduli = [image.info["key_value_pairs"]["k_vrh_gpa"] for image in stored]
 order = np.argsort(moduli)[::-1]
 for i in order[:2]:
     low, high = predictions[i].uncertainty["elasticity_tensor"].scalars["k_vrh_gpa"].bounds[0.9]
     print(
-        f"{found[i].get_chemical_formula()}: K = {moduli[i]:.0f} GPa, 90 % {low:.0f} to {high:.0f}"
+        f"{stored[i].get_chemical_formula()}: K = {moduli[i]:.0f} GPa, 90 % {low:.0f} to {high:.0f}"
     )
-assert np.allclose(tensors(found[0])["elasticity_tensor"], predictions[0]["elasticity_tensor"])
+assert np.allclose(tensors(stored[0])["elasticity_tensor"], predictions[0]["elasticity_tensor"])

@@ -2,33 +2,42 @@
 
     python -m studies.class_study_report FOLDER crystals.db docs/class-study [val or test]
 
-writes tables-PART.md, arms-PART.svg and learning-PART.svg for the val parts, by which choices are
-made, or, once these stand, for the test parts. Runs of the plan "energies" are looked for in
-FOLDER-energies. Differences are paired: the same crystal, fold and
-seed with and without classes. The unit of the bootstrap is the crystal, averaged over seeds.
+writes tables-PART.md, arms-PART.svg and learning-PART.svg for the val parts, on which choices are
+made, or, once the choices are final, for the test parts. Runs of the plan "energies" are looked for
+in FOLDER-energies. Differences are paired: the same crystal, fold and seed with and without
+classes. The bootstrap draws crystals, each with its difference averaged over seeds.
 """
 
 import json
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from itertools import product
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
+import typer
 
 from ase_eqtensor.crystal.symmetry import SITE_CLASSES, analyse
+from ase_eqtensor.quantities import QUANTITIES
+from ase_eqtensor.quantities.permittivity import TOTAL
+from ase_eqtensor.quantities.stiffness import STIFFNESS
 from ase_eqtensor.train.card import table
 from ase_eqtensor.train.data.database import read_database
 from ase_eqtensor.train.folds import split
 from ase_eqtensor.train.record import Record
-from ase_eqtensor.train.scoring.metrics import anisotropic_skill, relative_errors, with_interval
+from ase_eqtensor.train.targets.metrics import anisotropic_skill, relative_errors, with_interval
+from ase_eqtensor.train.targets.permittivity import DIELECTRIC
+from ase_eqtensor.train.targets.stiffness import ELASTIC
 from studies.class_study import ARMS, EPOCHS, FOLDS, LEARNING_CURVE, SEEDS, Run
 
-TARGETS = {"stiffness": "elastic", "electronic": "dielectric", "dielectric": "dielectric"}
-LABELS = {"stiffness": "stiffness", "electronic": "eps_inf", "dielectric": "eps_total"}
-POWER = 2.8  # standard errors: a difference found at 5 % significance in 80 % of studies
+# the target of each tensor, and the data set that teaches it
+TARGETS = {
+    target.name: dataset.name for dataset in (ELASTIC, DIELECTRIC) for target in dataset.targets
+}
+LABELS = {name: QUANTITIES[name].display.short for name in TARGETS}
+POWER = 2.8  # standard errors: such a difference is significant at 5 % in 80 % of studies
 RARE = 25  # crystals; a class in fewer of them is called rare
 
 
@@ -55,9 +64,9 @@ class Results:
         for fold, seed in product(FOLDS, SEEDS):
             data = self.load(Run(arm, fold, seed, fraction))
             if data is not None:
-                pre = f"{part}/{target}"
-                values = relative_errors(data[f"{pre}/predicted"], data[f"{pre}/true"])
-                out[fold, seed] = dict(zip(data[f"{pre}/id"].tolist(), values.tolist()))
+                name = f"{part}/{target}"
+                values = relative_errors(data[f"{name}/predicted"], data[f"{name}/true"])
+                out[fold, seed] = dict(zip(data[f"{name}/id"].tolist(), values.tolist()))
         return out
 
     def figures(self, arm: str, target: str, part: str, fraction: float = 1.0) -> dict | None:
@@ -66,9 +75,12 @@ class Results:
         for fold, seed in product(FOLDS, SEEDS):
             data = self.load(Run(arm, fold, seed, fraction))
             if data is not None:
-                p, t = (data[f"{part}/{target}/{side}"] for side in ("predicted", "true"))
-                e = relative_errors(p, t)
-                rows.append((np.median(e), e.mean(), anisotropic_skill(p, t)["all"]))
+                predicted, true = (
+                    data[f"{part}/{target}/{side}"] for side in ("predicted", "true")
+                )
+                errors = relative_errors(predicted, true)
+                skill = anisotropic_skill(QUANTITIES[target].form, predicted, true)["all"]
+                rows.append((np.median(errors), errors.mean(), skill))
         if not rows:
             return None
         mean, spread = np.mean(rows, axis=0), np.std(rows, axis=0)
@@ -77,20 +89,25 @@ class Results:
 
 
 def paired(a: dict, b: dict) -> np.ndarray:
-    """Differences a - b of the errors, averaged over the seeds that both have; one per crystal."""
-    collected: dict[tuple[int, str], list[float]] = {}
+    """Differences a - b of two `Results.errors`, (crystals,) in order of fold and id.
+
+    Each is averaged over the seeds that a and b have in common.
+    """
+    differences: dict[tuple[int, str], list[float]] = {}
     for key in a.keys() & b.keys():
         for crystal in a[key].keys() & b[key].keys():
-            collected.setdefault((key[0], crystal), []).append(a[key][crystal] - b[key][crystal])
-    return np.array([np.mean(v) for _, v in sorted(collected.items())])
+            differences.setdefault((key[0], crystal), []).append(a[key][crystal] - b[key][crystal])
+    return np.array([np.mean(v) for _, v in sorted(differences.items())])
 
 
 def seed_noise(errors: dict) -> float:
-    """Standard error of a paired mean difference between two arms that are the same: from the
-    spread of mean errors between seeds of one fold."""
+    """Standard error that the paired mean difference of two equal arms would have.
+
+    From the spread, between the seeds of a fold, of the mean of `errors`.
+    """
     by_fold: dict[int, list[float]] = {}
-    for (fold, _), one in errors.items():
-        by_fold.setdefault(fold, []).append(float(np.mean(list(one.values()))))
+    for (fold, _), by_crystal in errors.items():
+        by_fold.setdefault(fold, []).append(float(np.mean(list(by_crystal.values()))))
     variances = [np.var(v, ddof=1) for v in by_fold.values() if len(v) > 1]
     return float(np.sqrt(2 * np.mean(variances) / len(errors))) if variances else float("nan")
 
@@ -99,15 +116,15 @@ def arm_table(results: Results, part: str) -> str:
     rows = []
     for arm in ARMS:
         figures = {t: results.figures(arm, t, part) for t in TARGETS}
-        if figures["stiffness"] is None:
+        if figures[STIFFNESS.name] is None:
             continue
         facts = [results.facts(Run(arm, f, s)) for f, s in product(FOLDS, SEEDS)]
         facts = [f for f in facts if f]
         minutes = np.median([f["minutes"] for f in facts])
         cells = [arm, f"{facts[0]['parameters']:,}", str(len(facts)), f"{minutes:.1f}"]
-        for one in figures.values():
-            cells.append(" / ".join(f"{one[k][0]:.3f}" for k in ("median", "mean")))
-            cells.append(f"{one['skill'][0]:.2f} ± {one['skill'][1]:.2f}")
+        for figure in figures.values():
+            cells.append(" / ".join(f"{figure[k][0]:.3f}" for k in ("median", "mean")))
+            cells.append(f"{figure['skill'][0]:.2f} ± {figure['skill'][1]:.2f}")
         rows.append(cells)
     columns = [c for t in LABELS.values() for c in (f"{t} median / mean", "skill")]
     return table(["arm", "parameters", "runs", "minutes", *columns], rows)
@@ -118,12 +135,11 @@ def difference_table(results: Results, part: str, fraction: float = 1.0) -> str:
     for arm in ARMS:
         cells = [arm]
         for target in TARGETS:
-            own, base = (results.errors(a, target, part, fraction) for a in (arm, "shared"))
-            if arm == "shared" or not own:
+            errors, base = (results.errors(a, target, part, fraction) for a in (arm, "shared"))
+            if arm == "shared" or not errors:
                 continue
-            values = paired(own, base)
-            mean = with_interval(values)
-            noise = seed_noise({k: v for k, v in base.items() if k in own})
+            mean = with_interval(paired(errors, base))
+            noise = seed_noise({k: v for k, v in base.items() if k in errors})
             cells.append("{value:+.4f} [{low:+.4f}, {high:+.4f}]".format(**mean))
             cells.append(f"{mean['value'] / noise:+.1f}" if noise > 0 else "-")
         if len(cells) > 1:
@@ -146,9 +162,9 @@ def learning_table(results: Results, part: str) -> str:
     rows = []
     for fraction, arm in product(sorted(EPOCHS), LEARNING_CURVE):
         figures = {t: results.figures(arm, t, part, fraction) for t in TARGETS}
-        if figures["stiffness"] is None:
+        if figures[STIFFNESS.name] is None:
             continue
-        cells = [f"{100 * fraction:.0f} %", arm, str(figures["stiffness"]["runs"])]
+        cells = [f"{100 * fraction:.0f} %", arm, str(figures[STIFFNESS.name]["runs"])]
         cells += [f"{f['median'][0]:.3f} / {f['mean'][0]:.3f}" for f in figures.values()]
         cells += [f"{f['skill'][0]:.2f}" for f in figures.values()]
         rows.append(cells)
@@ -158,27 +174,26 @@ def learning_table(results: Results, part: str) -> str:
 
 
 def group_table(results: Results, records: list[Record], part: str, group: Callable) -> str:
-    """Mean relative error of the stiffness and eps_total by a property of the crystal."""
+    """Mean relative errors of the stiffness and eps_total by group(record, fold)."""
     rows = []
-    for target in ("stiffness", "dielectric"):
-        label = {
+    for target in (STIFFNESS.name, TOTAL.name):
+        groups = {
             (fold, r.source_id): group(r, fold)
             for fold in FOLDS
             for r in _part(records, target, fold, part)
         }
-        for name in sorted(set(label.values())):
+        for name in sorted(set(groups.values())):
             cells = [LABELS[target], name]
             for arm in ARMS:
-                errors = results.errors(arm, target, part)
                 values = [
                     error
-                    for (fold, _), one in errors.items()
-                    for crystal, error in one.items()
-                    if label[fold, crystal] == name
+                    for (fold, _), errors in results.errors(arm, target, part).items()
+                    for crystal, error in errors.items()
+                    if groups[fold, crystal] == name
                 ]
                 cells.append(f"{np.mean(values):.3f}" if values else "-")
-            crystals = len({crystal for (_, crystal), found in label.items() if found == name})
-            rows.append([*cells, str(crystals)])
+            crystals = {crystal for (_, crystal), label in groups.items() if label == name}
+            rows.append([*cells, str(len(crystals))])
     return table(["target", "group", *ARMS, "crystals"], rows)
 
 
@@ -186,9 +201,9 @@ def energy_table(results: Results, part: str) -> str:
     """Mean absolute error of the formation energy, eV/atom, by fold."""
     rows = []
     for arm in LEARNING_CURVE:
-        found = [results.load(Run(arm, fold, 0)) for fold in FOLDS]
-        p, t = (f"{part}/formation_energy/{side}" for side in ("predicted", "true"))
-        errors = [np.abs(data[p] - data[t]).mean() for data in found if data]
+        runs = [results.load(Run(arm, fold, 0)) for fold in FOLDS]
+        predicted, true = (f"{part}/formation_energy/{side}" for side in ("predicted", "true"))
+        errors = [np.abs(run[predicted] - run[true]).mean() for run in runs if run]
         if errors:
             rows.append([arm, *(f"{e:.4f}" for e in errors), f"{np.mean(errors):.4f}"])
     return table(["arm", *(f"fold {f}" for f in FOLDS), "mean"], rows)
@@ -240,20 +255,26 @@ def draw(results: Results, part: str, folder: Path) -> None:
     for axis, (target, label) in zip(axes, LABELS.items()):
         for arm in LEARNING_CURVE:
             points = {f: results.figures(arm, target, part, f) for f in sorted(EPOCHS)}
-            known = {f: p["mean"] for f, p in points.items() if p}
-            x = [100 * f for f in known]
-            y, s = zip(*known.values()) if known else ((), ())
-            axis.errorbar(x, y, s, marker="o", capsize=3, label=arm)
+            means = {f: p["mean"] for f, p in points.items() if p}
+            percent = [100 * f for f in means]
+            mean, spread = zip(*means.values()) if means else ((), ())
+            axis.errorbar(percent, mean, spread, marker="o", capsize=3, label=arm)
         axis.set(title=label, xlabel="training data, %", ylabel="mean relative error")
     axes[0].legend()
     figure.tight_layout()
     figure.savefig(folder / f"learning-{part}.svg")
 
 
-def main(runs: str, database: str, output: str, part: str = "val") -> None:
-    results, folder = Results(Path(runs)), Path(output)
-    records = read_database(Path(database), ["elastic", "dielectric"])
-    folder.mkdir(parents=True, exist_ok=True)
+def main(
+    folder: Annotated[Path, typer.Argument(help="Folder of the runs.")],
+    database: Annotated[Path, typer.Argument(help="Training database of the runs.")],
+    output: Annotated[Path, typer.Argument(help="Folder to write to, made if it is missing.")],
+    part: Annotated[str, typer.Argument(help="val or test.")] = "val",
+) -> None:
+    """Write the tables and figures of the class study, and print the tables."""
+    results = Results(folder)
+    records = read_database(database, ["elastic", "dielectric"])
+    output.mkdir(parents=True, exist_ok=True)
     sections = {
         "Arms": arm_table(results, part),
         "Paired differences": difference_table(results, part),
@@ -268,14 +289,14 @@ def main(runs: str, database: str, output: str, part: str = "val") -> None:
             results, records, part, rarest_class(records)
         ),
     }
-    energies = Results(Path(f"{runs}-energies"))
+    energies = Results(Path(f"{folder}-energies"))
     sections["Formation energy: mean absolute error, eV/atom"] = energy_table(energies, part)
     text = f"<!-- written by studies/class_study_report.py: {part} parts of folds 0, 1, 2 -->\n"
     text += "".join(f"\n## {title}\n\n{body}" for title, body in sections.items())
-    (folder / f"tables-{part}.md").write_text(text)
-    draw(results, part, folder)
+    (output / f"tables-{part}.md").write_text(text)
+    draw(results, part, output)
     print(text)
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    typer.run(main)

@@ -2,18 +2,22 @@
 
     python -m studies.invariances crystals.db [MODEL]
 
-prints the largest relative deviation under random rotations and inversion (bare network: no cell
-reduction, no projection), between a non-diagonal supercell and the primitive cell (both on), and
-the jump of the prediction of slightly rattled atoms where the symmetry search ceases to find the
-crystal's symmetry, so that site-symmetry classes and point group change at once. Last, how much the
-tensors change with the volume by 2 %, as they would for a crystal that was relaxed otherwise.
+prints the median and largest relative deviation
+
+- under random rotations and inversion (bare network: no cell reduction, no projection);
+- of a non-diagonal supercell from the primitive cell (reduction and projection on);
+- of slightly rattled crystals, between a symmetry search that finds their symmetry and one that
+  does not, so that site-symmetry classes and point group change at once;
+- when the volume changes by 2 %, as between relaxations with different functionals.
 """
 
-import sys
 import warnings
 from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
 
 import numpy as np
+import typer
 from ase import Atoms
 from ase.build import make_supercell
 from scipy.spatial.transform import Rotation
@@ -21,47 +25,30 @@ from scipy.spatial.transform import Rotation
 from ase_eqtensor.calculator import EqTensorCalculator
 from ase_eqtensor.crystal.symmetry import analyse
 from ase_eqtensor.models.store import Model, load_model
-from ase_eqtensor.prediction.predictor import Prediction
-from ase_eqtensor.properties import PROPERTIES
-from ase_eqtensor.tensors.notation import (
-    compliance_mandel_to_voigt,
-    compliance_voigt_to_mandel,
-    mandel_rotation,
-    mandel_to_voigt,
-    rotate_rank2,
-    voigt_to_mandel,
-)
+from ase_eqtensor.prediction.prediction import Prediction
+from ase_eqtensor.quantities import QUANTITIES, offered
 from ase_eqtensor.train.data.database import read_database
 from ase_eqtensor.train.folds import split
 
 SUPERCELL = [[1, 1, 0], [-1, 1, 0], [0, 0, 2]]
-_FORMS = {
-    "elasticity_tensor": (voigt_to_mandel, mandel_to_voigt),
-    "compliance_tensor": (compliance_voigt_to_mandel, compliance_mandel_to_voigt),
-}
-
-
-def rotated(name: str, tensor: np.ndarray, rotation: np.ndarray) -> np.ndarray:
-    """A property's array (Voigt or (3, 3)) of the crystal rotated by the orthogonal `rotation`."""
-    if name not in _FORMS:
-        return rotate_rank2(tensor, rotation)
-    to_mandel, from_mandel = _FORMS[name]
-    return from_mandel(rotate_rank2(to_mandel(tensor), mandel_rotation(rotation)))
 
 
 def largest_deviation(
-    first: Sequence[Prediction], second: Sequence[Prediction], rotations: np.ndarray
+    before: Sequence[Prediction], after: Sequence[Prediction], rotations: np.ndarray
 ) -> np.ndarray:
-    """Per crystal, the largest |T2 - R T1| / |T1| over its properties; (n,)."""
-    out = []
-    for one, two, rotation in zip(first, second, rotations):
-        differences = []
-        for name, tensor in one.items():
-            expected = rotated(name, tensor, rotation)
+    """Per crystal, the largest |T_after - R T_before| / |T_before| over its properties; (n,).
+
+    `rotations` (n, 3, 3) are the orthogonal R of each crystal.
+    """
+    largest = []
+    for tensors_before, tensors_after, rotation in zip(before, after, rotations):
+        deviations = []
+        for name, tensor in tensors_before.items():
+            expected = QUANTITIES[name].rotate(tensor, rotation)
             norm = np.linalg.norm(expected)
-            differences.append(np.linalg.norm(two[name] - expected) / norm)
-        out.append(max(differences))
-    return np.array(out)
+            deviations.append(np.linalg.norm(tensors_after[name] - expected) / norm)
+        largest.append(max(deviations))
+    return np.array(largest)
 
 
 def orthogonal_matrices(n: int, seed: int = 0) -> np.ndarray:
@@ -71,7 +58,7 @@ def orthogonal_matrices(n: int, seed: int = 0) -> np.ndarray:
 
 
 def transformed(atoms: Atoms, matrix: np.ndarray) -> Atoms:
-    """The crystal turned by an orthogonal matrix, its cell with it."""
+    """The crystal, with its cell, rotated by an orthogonal `matrix` (3, 3)."""
     out = atoms.copy()
     out.set_cell(atoms.cell @ matrix.T)
     out.positions = atoms.positions @ matrix.T
@@ -82,33 +69,34 @@ def equivariance(model: Model, crystals: Sequence[Atoms], dtype: str) -> np.ndar
     """Relative deviations (n,) of the bare network under random orthogonal matrices."""
     calculator = _calculator(model, dtype=dtype, project=False, reduce_cell=False)
     matrices = orthogonal_matrices(len(crystals))
-    turned = [transformed(a, m) for a, m in zip(crystals, matrices)]
-    return largest_deviation(calculator.predict(crystals), calculator.predict(turned), matrices)
+    rotated_crystals = [transformed(a, m) for a, m in zip(crystals, matrices)]
+    before, after = calculator.predict(crystals), calculator.predict(rotated_crystals)
+    return largest_deviation(before, after, matrices)
 
 
 def supercells(model: Model, crystals: Sequence[Atoms]) -> np.ndarray:
     """Relative deviations (n,) of a supercell from its primitive cell, reduction on."""
     calculator = _calculator(model)
     enlarged = [make_supercell(atoms, SUPERCELL) for atoms in crystals]
-    first, second = calculator.predict(crystals), calculator.predict(enlarged)
-    return largest_deviation(first, second, _identities(crystals))
+    before, after = calculator.predict(crystals), calculator.predict(enlarged)
+    return largest_deviation(before, after, _identities(crystals))
 
 
 def jumps(model: Model, crystals: Sequence[Atoms], amplitude: float) -> np.ndarray:
     """Relative changes (n,) of a rattled crystal's prediction when its symmetry is lost.
 
     Every atom moves at random by `amplitude` Å (rms, per axis). The same coordinates are predicted
-    with a symprec that still sees the perfect crystal's symmetry and with one that sees none;
-    crystals in which the former sees none either are left out.
+    with a symprec that finds the perfect crystal's symmetry and with one that finds none; crystals
+    in which the former finds none either are left out.
     """
     rattled = [atoms.copy() for atoms in crystals]
     for atoms in rattled:
         atoms.rattle(amplitude, seed=0)
     groups = [analyse(atoms, 10 * amplitude).space_group for atoms in rattled]
     rattled = [atoms for atoms, group in zip(rattled, groups) if group > 1]
-    found = _calculator(model, symprec=10 * amplitude).predict(rattled)
-    lost = _calculator(model, symprec=amplitude / 1000).predict(rattled)
-    return largest_deviation(found, lost, _identities(rattled))
+    symmetric = _calculator(model, symprec=10 * amplitude).predict(rattled)
+    asymmetric = _calculator(model, symprec=amplitude / 1000).predict(rattled)
+    return largest_deviation(symmetric, asymmetric, _identities(rattled))
 
 
 def volume_changes(
@@ -126,7 +114,7 @@ def volume_changes(
         name: np.array(
             [np.linalg.norm(b[name] - a[name]) / np.linalg.norm(a[name]) for a, b in pairs]
         )
-        for name in PROPERTIES
+        for name in offered()
     }
 
 
@@ -138,9 +126,14 @@ def _calculator(model: Model, **settings) -> EqTensorCalculator:
     return EqTensorCalculator(model, allow_untrained_elements=True, **settings)
 
 
-def main(database: str, name: str | None = None) -> None:
-    """Print the table for the test crystals of the model's fold."""
-    model = load_model(name)
+def main(
+    database: Annotated[Path, typer.Argument(help="Training database of `eqtensor data build`.")],
+    model_name: Annotated[
+        str | None, typer.Argument(metavar="[MODEL]", help="Shipped model or .safetensors file.")
+    ] = None,
+) -> None:
+    """Print how exactly a model keeps its symmetries, over the test crystals of its fold."""
+    model = load_model(model_name)
     records = read_database(database, ["elastic", "dielectric"])
     crystals = [r.atoms for r in split(records, model.folds[0]).test]
     warnings.simplefilter("ignore")
@@ -160,4 +153,4 @@ def _line(label: str, values: np.ndarray) -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    typer.run(main)

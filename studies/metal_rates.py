@@ -3,29 +3,34 @@
     python -m studies.metal_rates crystals.db
 
 prints how often the shipped weights flag an insulator and miss a metal, on fold 0's test part and
-on the rest, and the weights that the rest gives. The unit counted is the composition.
+on the rest, and the weights that a fit to the rest gives. Each composition counts once.
 """
 
-import argparse
 from collections.abc import Iterable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import numpy as np
+import typer
 from ase import Atoms
 from pymatgen.core import Composition, Element
 from scipy.optimize import minimize
 from scipy.special import expit
 
-from ase_eqtensor.crystal.metals import BLOCK_WEIGHTS, TERM_WEIGHTS, features, is_likely_metal
+from ase_eqtensor.crystal.metals import (
+    BLOCK_WEIGHTS,
+    TERM_WEIGHTS,
+    composition_features,
+    is_likely_metal,
+)
 from ase_eqtensor.train.data.database import read_database
 from ase_eqtensor.train.folds import fold_of
 
 TEST_FOLD = 0
 RIDGE = 1e-3  # on standardised weights, chosen by cross-validation over folds 1 to 4
 
-# Metallic (semimetals included) compounds of non-metals that textbooks and handbooks name; the
-# tensor sets do not say which of their carbides, nitrides, borides, ... are metals.
+# Metallic and semimetallic compounds with non-metals, from textbooks and handbooks; the tensor sets
+# do not say which of their carbides, nitrides, borides, ... are metals.
 KNOWN_METALS = """
 TiC ZrC HfC VC NbC TaC Mo2C MoC WC W2C Cr3C2 Cr23C6 Cr7C3 Fe3C Fe5C2 Co2C Ni3C Mn5C2 Ta2C Nb2C V2C
 UC UC2 ThC LaC2 YC2 CeC2 Y2C YCoC LaNiC2 ScCoC2 TiN ZrN HfN VN NbN TaN CrN MoN WN Mo2N Fe4N Fe2N
@@ -61,14 +66,14 @@ AlCo3C Cr3GaN Mn3NiN YRh3C Sc3AlC YNi2B2C LuNi2B2C YPd2B2C LaPt2B2C LaNiBN Ti3Tl
 
 
 class Labelled(NamedTuple):
-    """Reduced formulas by what they are known to be; no formula is in two of them."""
+    """Reduced formulas of known insulators and metals; no formula is in two of the lists."""
 
     insulators: list[str]  # the dielectric set
     alloys: list[str]  # compositions of the stiffness set that hold metallic elements only
     compounds: list[str]  # KNOWN_METALS
 
     def part(self, test: bool) -> "Labelled":
-        """Those inside, or those outside, the test part of fold 0."""
+        """The formulas inside (`test`) or outside the test part of fold 0."""
         return Labelled(*([f for f in kind if (fold_of(f) == TEST_FOLD) == test] for kind in self))
 
 
@@ -85,17 +90,17 @@ def labelled(database: Path) -> Labelled:
 
 
 def flagged(formulas: Iterable[str]) -> np.ndarray:
-    """Whether each formula is a likely metal by the shipped weights."""
+    """Whether each formula is a likely metal by the shipped weights; bool (formulas,)."""
     return np.array([is_likely_metal(Atoms(_numbers(f))) for f in formulas])
 
 
-def fit(known: Labelled) -> dict[str, float]:
-    """Weights by name of the ridge-regularised logistic regression on `known`.
+def fit_weights(formulas: Labelled) -> dict[str, float]:
+    """Weights by name of the ridge-regularised logistic regression of metals against insulators.
 
-    Block fractions add up to one, so the intercept is spread over the blocks.
+    Block fractions add up to one, so the intercept is added to the weight of every block.
     """
-    metals = [f for f in known.alloys + known.compounds if len(Composition(f)) > 1]
-    x = np.array([features(_numbers(f)) for f in metals + known.insulators])
+    metals = [f for f in formulas.alloys + formulas.compounds if len(Composition(f)) > 1]
+    x = np.array([composition_features(_numbers(f)) for f in metals + formulas.insulators])
     y = np.arange(len(x)) < len(metals)
     mean, width = x.mean(axis=0), x.std(axis=0)
     z = (x - mean) / np.where(width > 0, width, 1)
@@ -112,19 +117,20 @@ def fit(known: Labelled) -> dict[str, float]:
     return dict(zip([*BLOCK_WEIGHTS, *TERM_WEIGHTS], weights.tolist(), strict=True))
 
 
-def main() -> None:
-    """Print the rates of the shipped weights, and the weights that the data give."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("database", type=Path, help="training database of `eqtensor data build`")
-    known = labelled(parser.parse_args().database)
-    for name, part in (("test part of fold 0", known.part(True)), ("the rest", known.part(False))):
+def main(
+    database: Annotated[Path, typer.Argument(help="Training database of `eqtensor data build`.")],
+) -> None:
+    """Print the rates of the shipped metal score, and the weights that the data give."""
+    formulas = labelled(database)
+    tested, rest = formulas.part(test=True), formulas.part(test=False)
+    for name, part in (("test part of fold 0", tested), ("the rest", rest)):
         insulators, alloys, compounds = (flagged(kind) for kind in part)
         print(f"{name}:")
         print(f"  insulators flagged (false alarms)  {_rate(insulators)}")
         print(f"  all-metal compositions missed      {_rate(~alloys)}")
         print(f"  known metallic compounds missed    {_rate(~compounds)}")
     print("weights fitted on the rest:")
-    for name, weight in fit(known.part(False)).items():
+    for name, weight in fit_weights(rest).items():
         print(f'    "{name}": {weight:.1f},')
 
 
@@ -138,4 +144,4 @@ def _numbers(formula: str) -> np.ndarray:
 
 
 if __name__ == "__main__":
-    main()
+    typer.run(main)

@@ -1,8 +1,10 @@
 """Fixtures: small networks with random weights, saved models, and settings that must not leak."""
 
+import random
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -12,16 +14,18 @@ sys.path[:] = [entry for entry in sys.path if Path(entry or ".").resolve() != RO
 sys.path.append(str(ROOT / "benchmarks"))  # the e3nn reference that the convolution must equal
 sys.path.append(str(ROOT))  # last, for the studies, which the installed package lacks
 
-from networks import CARD, tiny_network  # noqa: E402
+from networks import card, tiny_network  # noqa: E402
 
 from ase_eqtensor.models.store import Model, load_model, save_model  # noqa: E402
 
 
 @pytest.fixture(autouse=True)
 def reproducible(monkeypatch):
-    """Every test starts from the same random state, on one core, with torch's own defaults."""
+    """Every test starts from the same random states, on one core, with torch's own defaults."""
     monkeypatch.setenv("LOKY_MAX_CPU_COUNT", "1")
     torch.manual_seed(0)
+    np.random.seed(0)
+    random.seed(0)
     dtype = torch.get_default_dtype()
     yield
     torch.set_default_dtype(dtype)
@@ -58,7 +62,7 @@ def network64():
 def weights(tmp_path_factory):
     """Path of a small model on disk; its card leaves out Cl (stiffness) and Tc (dielectric)."""
     network = tiny_network(class_mode="gate")
-    return save_model(network, CARD, tmp_path_factory.mktemp("model") / "tiny")
+    return save_model(network, card(), tmp_path_factory.mktemp("model") / "tiny")
 
 
 @pytest.fixture(scope="session")

@@ -8,11 +8,11 @@ from scipy.stats import ortho_group
 from ase_eqtensor.crystal.graph import build_graph, collate
 from ase_eqtensor.crystal.symmetry import analyse
 from ase_eqtensor.network.model import TensorNetwork
-from ase_eqtensor.properties import PROPERTIES
+from ase_eqtensor.quantities import offered
 from ase_eqtensor.tensors.notation import mandel_rotation, rotate_rank2, rotate_stiffness
 
-STIFFNESS_LIKE = ("stiffness", "compliance")  # network outputs in Mandel form
-DIELECTRIC = ("electronic", "dielectric")  # network outputs, (3, 3)
+STIFFNESS_LIKE = ("elasticity_tensor", "compliance_tensor")  # network outputs in Mandel form
+DIELECTRIC = ("electronic_dielectric_tensor", "dielectric_tensor")  # network outputs, (3, 3)
 TENSORS = STIFFNESS_LIKE + DIELECTRIC
 
 
@@ -30,7 +30,7 @@ def bare(network: TensorNetwork, *crystals: Atoms) -> list[dict[str, np.ndarray]
 
 def properties(calc, atoms: Atoms) -> dict[str, np.ndarray]:
     """All properties of a calculator."""
-    return {name: calc.get_property(name, atoms) for name in PROPERTIES}
+    return {name: calc.get_property(name, atoms) for name in offered()}
 
 
 def orthogonal(seed: int, proper: bool = True) -> np.ndarray:

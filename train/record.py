@@ -1,6 +1,6 @@
 """One crystal with its training targets, as it travels from a source to the database."""
 
-from collections.abc import Collection
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -11,19 +11,6 @@ from ase_eqtensor.crystal.symmetry import analyse
 from ase_eqtensor.models.training_crystals import reduced_formula
 from ase_eqtensor.train.folds import fold_of, in_val
 
-# The targets of each data set and their shapes; () is a number. Units: stiffness eV/Å^3 (Voigt,
-# no factors), relative permittivities, piezoelectric stress constants C/m^2 (3 x Voigt), moduli
-# GPa, formation energy eV/atom.
-DATASETS: dict[str, dict[str, tuple[int, ...]]] = {
-    "elastic": {"elasticity_tensor": (6, 6)},
-    "dielectric": {"electronic_dielectric_tensor": (3, 3), "dielectric_tensor": (3, 3)},
-    "piezoelectric": {"piezoelectric_tensor": (3, 6)},
-    "moduli": {"k_vrh_gpa": (), "g_vrh_gpa": ()},
-    "formation_energy": {"formation_energy": ()},
-}
-PARTIAL = ("dielectric",)  # its rows may have only one target; all others have all of theirs
-TARGET_SHAPES = {name: shape for targets in DATASETS.values() for name, shape in targets.items()}
-
 CRYSTAL_SYSTEMS = {2: "triclinic", 15: "monoclinic", 74: "orthorhombic", 142: "tetragonal",
                    167: "trigonal", 194: "hexagonal", 230: "cubic"}  # fmt: skip
 
@@ -32,8 +19,8 @@ CRYSTAL_SYSTEMS = {2: "triclinic", 15: "monoclinic", 74: "orthorhombic", 142: "t
 class Record:
     """A crystal and the targets of one data set, in the Cartesian frame of `atoms`.
 
-    `atoms` holds positions, numbers, cell and pbc only. `targets` has the keys of
-    `DATASETS[dataset]` (see `missing_targets`); curation adds K and G to a stiffness.
+    `atoms` holds positions, numbers, cell and pbc only. `targets` has the columns of the data set
+    (see train/targets/); curation adds K and G to a stiffness.
     `quarantine` is "" or the reason why training skips the row; a quarantined row is still scored
     when it falls in the test fold.
     `frame_deviation` is the relative part of the tensor that broke the point group before it was
@@ -44,7 +31,7 @@ class Record:
     dataset: str
     source: str
     source_id: str
-    targets: dict[str, np.ndarray | float]
+    targets: Mapping[str, np.ndarray | float]
     quarantine: str = ""
     frame_deviation: float = 0.0
     reduced_formula: str = ""
@@ -63,6 +50,10 @@ class Record:
         """Whether the crystal is validated on in the other four runs."""
         return in_val(self.reduced_formula)
 
+    def rejected(self, reason: str) -> "Rejection":
+        """The rejection of this record."""
+        return Rejection(self.dataset, self.source_id, self.reduced_formula, reason)
+
     @cached_property
     def crystal_system(self) -> str:
         """From the space group that the network's symmetry analysis finds."""
@@ -79,13 +70,6 @@ class Rejection:
     formula: str
     reason: str
     action: str = "rejected"
-
-
-def missing_targets(dataset: str, targets: Collection[str]) -> list[str]:
-    """Names of the targets that a row of `dataset` with these targets still needs."""
-    missing = [name for name in DATASETS[dataset] if name not in targets]
-    enough = dataset in PARTIAL and len(missing) < len(DATASETS[dataset])
-    return [] if enough else missing
 
 
 def bare(atoms: Atoms) -> Atoms:

@@ -8,16 +8,20 @@ of fold: a crystal is predicted by the members that left its fold out. The uncer
 on the same predictions.
 """
 
-import json
-import sys
 from collections import Counter
 from importlib import resources
 from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+import typer
 
 from ase_eqtensor import __version__
 from ase_eqtensor.errors import DataError
+from ase_eqtensor.models.card import Card, Figures, Member
 from ase_eqtensor.models.store import Model, load_model, save_model
 from ase_eqtensor.network.ensemble import merge
+from ase_eqtensor.train import card as tables
 from ase_eqtensor.train.data.database import read_database
 from ase_eqtensor.train.fitting.samples import element_counts, training_crystals
 from ase_eqtensor.train.folds import split
@@ -26,7 +30,7 @@ from ase_eqtensor.train.scoring.calibration import calibrate, check
 from ase_eqtensor.train.scoring.evaluate import figures
 from ase_eqtensor.train.scoring.outputs import Predictions, out_of_fold
 
-ABOUT = {
+ABOUT: dict[str, Any] = {
     "data_citation": [
         "M. de Jong et al., Sci. Data 2, 150009 (2015), stiffness; Materials Project, CC BY 4.0",
         "I. Petousis et al., Sci. Data 4, 160134 (2017), dielectric; Materials Project, CC BY 4.0",
@@ -51,37 +55,36 @@ def release(name: str, records: list[Record], runs: list[Path], folder: Path) ->
     if different := [run.name for run, recipe in zip(runs, recipes) if recipe != recipes[0]]:
         raise DataError(f"runs {different} have another recipe than {runs[0].name}")
     network = merge([model.network for model in models])
-    known = [r for r in records if r.dataset in recipes[0]["datasets"]]
+    trained = [r for r in records if r.dataset in recipes[0]["datasets"]]
     folds = [model.folds[0] for model in models]
-    card = {
-        "package_version": __version__,
-        "level_of_theory": models[0].level_of_theory,
-        "elements": _mean_counts([element_counts(split(known, f).train) for f in folds]),
-        "members": [_member(model) for model in models],
-        "recipe": recipes[0],
+    card = Card(
+        architecture=network.architecture,
+        package_version=__version__,
+        level_of_theory=models[0].level_of_theory,
+        elements=_mean_counts([element_counts(split(trained, f).train) for f in folds]),
+        members=[_member(model) for model in models],
+        recipe=recipes[0],
         **ABOUT,
-    }
+    )
     model = Model(network, card)
     predictions = out_of_fold(model, records)
-    card["figures"] = {"out_of_fold": figures(predictions)}
-    card["by_fold"] = [_of_fold(predictions, fold) for fold in model.folds]
-    card["uncertainty"], card["calibration"] = calibrate(predictions), check(predictions)
-    return save_model(network, card, folder / name, training_crystals(known))
+    card = msgspec.structs.replace(
+        card,
+        figures={"out_of_fold": figures(predictions)},
+        by_fold=[_of_fold(predictions, fold) for fold in model.folds],
+        uncertainty=calibrate(predictions),
+        calibration=check(predictions),
+    )
+    return save_model(network, card, folder / name, training_crystals(trained))
 
 
 def _recipe(model: Model) -> dict:
-    return {k: v for k, v in model.card["recipe"].items() if k not in ("fold", "seed")}
+    return {k: v for k, v in model.card.recipe.items() if k not in ("fold", "seed")}
 
 
-def _member(model: Model) -> dict:
-    recipe, val = model.card["recipe"], model.card["figures"]["val"]
-    return {
-        "fold": recipe["fold"],
-        "seed": recipe["seed"],
-        "minutes": model.card["minutes"],
-        "data": model.card["data"],
-        "val": {name: compact(one) for name, one in val.items()},
-    }
+def _member(model: Model) -> Member:
+    val = {name: compact(entry) for name, entry in model.card.figures["val"].items()}
+    return msgspec.structs.replace(model.card.members[0], val=val)
 
 
 def _mean_counts(elements: list[dict[str, dict[int, float]]]) -> dict[str, dict[int, float]]:
@@ -94,13 +97,13 @@ def _mean_counts(elements: list[dict[str, dict[int, float]]]) -> dict[str, dict[
 
 
 def _of_fold(predictions: dict[str, Predictions], fold: int) -> dict:
-    own = {name: found.of_fold(fold) for name, found in predictions.items()}
-    return {"fold": fold} | {name: compact(one) for name, one in figures(own).items()}
+    scored = {name: all_folds.of_fold(fold) for name, all_folds in predictions.items()}
+    return {"fold": fold} | {name: compact(entry) for name, entry in figures(scored).items()}
 
 
-def compact(figures: dict) -> dict:
-    """The figures of one property without intervals and the trivial answers beside them."""
-    out = {}
+def compact(figures: Figures) -> Figures:
+    """The figures of one target without intervals and the trivial answers beside them."""
+    out: Figures = {}
     for key, value in figures.items():
         if isinstance(value, dict) and "value" in value:
             out[key] = value["value"]
@@ -111,9 +114,15 @@ def compact(figures: dict) -> dict:
     return out
 
 
-if __name__ == "__main__":
+def main(
+    name: Annotated[str, typer.Argument(help="Name of the model, or an absolute path.")],
+    database: Annotated[Path, typer.Argument(help="Training database.")],
+    runs: Annotated[list[Path], typer.Argument(help="Folders of `eqtensor train`.")],
+) -> None:
+    """Turn finished runs into one model with every figure."""
     shipped = Path(str(resources.files("ase_eqtensor.weights")))
-    path = release(
-        sys.argv[1], read_database(Path(sys.argv[2])), [Path(r) for r in sys.argv[3:]], shipped
-    )
-    print(json.dumps(load_model(path).card["figures"], indent=1))
+    print(tables.describe(load_model(release(name, read_database(database), runs, shipped)).card))
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -2,29 +2,24 @@
 
 import json
 import time
+from collections.abc import Iterable
 from pathlib import Path
 
 from ase_eqtensor import __version__
 from ase_eqtensor.errors import DataError
-from ase_eqtensor.models.store import load_model, save_model
-from ase_eqtensor.properties import PROPERTIES
+from ase_eqtensor.models.card import Card, Member
+from ase_eqtensor.models.store import save_model
+from ase_eqtensor.quantities import Quantity, offered
 from ase_eqtensor.train.data.database import read_database
-from ase_eqtensor.train.fitting.fit import fit, split_samples
-from ase_eqtensor.train.fitting.samples import element_counts, supervised_output, training_crystals
+from ase_eqtensor.train.data.sources import LEVEL_OF_THEORY, NOT_STATED
+from ase_eqtensor.train.fitting.fit import fit, prepare_parts
+from ase_eqtensor.train.fitting.samples import element_counts, training_crystals
 from ase_eqtensor.train.folds import Split, split
-from ase_eqtensor.train.recipes.recipe import LOSSES, Recipe
-from ase_eqtensor.train.scoring.evaluate import evaluate
-
-# by data set and source
-LEVEL_OF_THEORY = {
-    ("elastic", "matminer-0.3.9"): "PBE or PBE+U (VASP), relaxed-ion stress-strain; de Jong 2015",
-    ("dielectric", "matminer-0.3.9"): "PBE or PBE+U (VASP), DFPT; Petousis 2017",
-    ("elastic", "materials-project"): "PBE or PBE+U (VASP), relaxed-ion; Materials Project",
-    ("dielectric", "materials-project"): "PBE or PBE+U (VASP), DFPT; Materials Project",
-    ("elastic", "jarvis-dft-OptB88vdW"): "OptB88vdW (VASP), relaxed-ion; Choudhary 2020",
-    ("moduli", "mp-binary-moduli"): "K and G only: PBE or PBE+U, Materials Project 2025",
-}
-NOT_STATED = "the user's own data, level of theory not stated"
+from ase_eqtensor.train.recipes.recipe import Recipe
+from ase_eqtensor.train.record import Record
+from ase_eqtensor.train.scoring.evaluate import figures
+from ase_eqtensor.train.scoring.outputs import compare
+from ase_eqtensor.train.targets import DATASETS
 
 
 def train(
@@ -48,36 +43,45 @@ def train(
     start = time.perf_counter()
     records = read_database(database, recipe.datasets)
     parts = split(records, recipe.fold)
-    samples = split_samples(records, recipe)
-    module = fit(samples, recipe, folder, resume, devices=devices)
-    card = {
-        "package_version": __version__,
-        "level_of_theory": level_of_theory(parts.train),
-        "elements": element_counts(parts.train),
-        "members": [{"fold": recipe.fold, "seed": recipe.seed}],
-        "data": describe(parts, recipe.datasets),
-        "recipe": recipe.to_dict(),
-        "minutes": round((time.perf_counter() - start) / 60, 1),
-    }
-    crystals = training_crystals(records)
-    path = save_model(module.network, card, folder / folder.name, crystals)
-    figures = evaluate(load_model(path), records, "val")["figures"]
-    return save_model(module.network, card | {"figures": {"val": figures}}, path, crystals)
+    samples = prepare_parts(parts, recipe)
+    network = fit(samples, recipe, folder, resume, devices=devices).network.cpu()
+    network.requires_grad_(False)
+    scored = figures(compare(network, samples.val, parts.train))
+    member = Member(
+        fold=recipe.fold,
+        seed=recipe.seed,
+        minutes=round((time.perf_counter() - start) / 60, 1),
+        data=describe(parts, recipe.datasets),
+    )
+    card = Card(
+        architecture=network.architecture,
+        package_version=__version__,
+        level_of_theory=level_of_theory(parts.train),
+        elements=element_counts(parts.train),
+        members=[member],
+        recipe=recipe.to_dict(),
+        figures={"val": scored},
+    )
+    return save_model(network, card, folder / folder.name, training_crystals(records))
 
 
-def level_of_theory(records) -> dict[str, str]:
-    """Property -> first-principles method of the training records that supervise it."""
+def level_of_theory(records: Iterable[Record]) -> dict[str, str]:
+    """Quantity -> first-principles method of the training records that teach it."""
+    kinds = dict.fromkeys((record.dataset, record.source) for record in records)
     out = {}
-    for name, declared in PROPERTIES.items():
-        datasets = [
-            dataset
-            for dataset, targets in LOSSES.items()
-            if declared.trained_on in map(supervised_output, targets)
-        ]
-        kinds = {(r.dataset, r.source): None for r in records if r.dataset in datasets}
-        methods = dict.fromkeys(LEVEL_OF_THEORY.get(kind, NOT_STATED) for kind in kinds)
-        out[name] = "; ".join(methods) or "not trained"
+    for name, quantity in offered().items():
+        methods = dict.fromkeys(
+            LEVEL_OF_THEORY.get((dataset, source), NOT_STATED)
+            for dataset, source in kinds
+            if _teaches(dataset, quantity)
+        )
+        if methods:
+            out[name] = "; ".join(methods)
     return out
+
+
+def _teaches(dataset: str, quantity: Quantity) -> bool:
+    return any(t.quantity.name == quantity.trained_on for t in DATASETS[dataset].targets)
 
 
 def describe(parts: Split, datasets: list[str]) -> dict:

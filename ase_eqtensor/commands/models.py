@@ -6,6 +6,7 @@ from rich.console import Console
 from rich.table import Table
 
 from ..models.store import DEFAULT_MODEL, available_models, load_model
+from ..quantities import stored
 from .app import app
 
 
@@ -13,28 +14,25 @@ from .app import app
 def models() -> None:
     """List the models that come with the package.
 
-    Errors are means, relative to the norm of the tensor, over crystals (their number counts those
-    with a stiffness) that the predicting networks had not seen.
+    Errors are means, relative to the norm of the tensor, over crystals (their number in brackets)
+    that the predicting networks had not seen.
 
     Example: eqtensor models
     """
-    table = Table("model", "networks", "crystals", "stiffness", "eps_inf", "eps_total", "MB")
+    quantities = stored()
+    headings = (quantity.display.short for quantity in quantities.values())
+    table = Table("model", "networks", *headings, "MB")
     for name in available_models():
         card = load_model(name).card
-        figures = card["figures"]["out_of_fold"]
+        figures = card.figures["out_of_fold"]
         errors = [
-            f"{figures[key]['mean_relative']['value']:.3f}"
-            for key in ("elasticity_tensor", "electronic_dielectric_tensor", "dielectric_tensor")
+            f"{figures[key]['mean_relative']['value']:.3f} ({figures[key]['crystals']})"
+            if key in figures
+            else "-"
+            for key in quantities
         ]
-        size = (
-            resources.files("ase_eqtensor.weights").joinpath(f"{name}.safetensors").stat().st_size
-        )
+        weights = resources.files("ase_eqtensor.weights").joinpath(f"{name}.safetensors")
         title = f"{name} (default)" if name == DEFAULT_MODEL else name
-        table.add_row(
-            title,
-            str(len(card["members"])),
-            str(figures["elasticity_tensor"]["crystals"]),
-            *errors,
-            f"{size / 1e6:.1f}",
-        )
+        size = f"{weights.stat().st_size / 1e6:.1f}"
+        table.add_row(title, str(len(card.members)), *errors, size)
     Console().print(table)

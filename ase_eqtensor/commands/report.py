@@ -5,10 +5,20 @@ from typing import Annotated
 
 import typer
 
-from ..errors import StructureError
-from ..files.collections import Files
-from ..reporting.report import write_report
-from .app import ModelName, app, messages
+from ..calculator import EqTensorCalculator
+from ..errors import StructureError, located
+from ..files import Files
+from ..reporting import report as write_report
+from .app import (
+    DEFAULTS,
+    AllowUntrainedElements,
+    Device,
+    Dtype,
+    ModelName,
+    Symprec,
+    app,
+    messages,
+)
 
 
 @app.command()
@@ -18,8 +28,12 @@ def report(
         Path | None,
         typer.Option("--output", "-o", help="Page to write; by default the file's name + .html."),
     ] = None,
-    model: ModelName = None,
     overwrite: Annotated[bool, typer.Option(help="Replace an existing page.")] = False,
+    model: ModelName = None,
+    device: Device = DEFAULTS.device,
+    dtype: Dtype = DEFAULTS.dtype,
+    symprec: Symprec = DEFAULTS.symprec,
+    allow_untrained_elements: AllowUntrainedElements = DEFAULTS.allow_untrained_elements,
 ) -> None:
     """Write a page about a crystal: tensors, error bounds, directional moduli, training data.
 
@@ -29,7 +43,14 @@ def report(
     """
     label, atoms = next(Files((str(file),)).read(str(file)))
     if isinstance(atoms, StructureError):
-        raise type(atoms)(f"{label}: {atoms}")
+        raise located(atoms, label)
+    calculator = EqTensorCalculator(
+        model,
+        device,
+        dtype=dtype,
+        symprec=symprec,
+        allow_untrained_elements=allow_untrained_elements,
+    )
     with messages.status("predicting and drawing"):
-        page = write_report(atoms, output or Path(f"{file.stem}.html"), model, overwrite)
+        page = write_report(atoms, output or Path(f"{file.stem}.html"), calculator, overwrite)
     print(page)

@@ -7,9 +7,21 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from ..files.collections import open_collection
+from ..files import open_collection
 from ..screening import screen as run_screen
-from .app import FAILED, PARTLY_FAILED, ModelName, app, messages
+from .app import (
+    DEFAULTS,
+    FAILED,
+    PARTLY_FAILED,
+    AllowUntrainedElements,
+    Device,
+    Dtype,
+    ModelName,
+    Symprec,
+    Workers,
+    app,
+    messages,
+)
 
 
 @app.command()
@@ -27,22 +39,23 @@ def screen(
         str, typer.Option("--select", help='Rows of a database, e.g. "natoms<20".')
     ] = "",
     pattern: Annotated[str, typer.Option(help="Files of a folder.")] = "*",
-    workers: Annotated[int, typer.Option("--workers", "-j", help="Processes; -1: all cores.")] = -1,
     backend: Annotated[str, typer.Option(help="local, dask or ray.")] = "local",
     address: Annotated[
         str | None, typer.Option(help="Running Dask scheduler or Ray cluster.")
     ] = None,
-    allow_untrained_elements: Annotated[
-        bool, typer.Option(help="Predict elements that the training data lack, with a flag.")
-    ] = False,
     model: ModelName = None,
+    device: Device = DEFAULTS.device,
+    dtype: Dtype = DEFAULTS.dtype,
+    symprec: Symprec = DEFAULTS.symprec,
+    allow_untrained_elements: AllowUntrainedElements = DEFAULTS.allow_untrained_elements,
+    workers: Workers = 1,
 ) -> None:
     """Predict many crystals into an ASE database; run it again to go on after an interruption.
 
-    Rows can be selected by k_vrh_gpa, g_vrh_gpa, anisotropy, eps_inf, eps_total, error bounds and
-    flags. Crystals without a prediction are listed at the end; the exit code is 3 then.
+    Rows can be selected by all scalars (k_vrh_gpa, eps_total, ...), error bounds and flags.
+    Crystals without a prediction are listed at the end; the exit code is 3 then.
 
-    Examples: eqtensor screen cifs/ tensors.db --pattern "*.cif"
+    Examples: eqtensor screen cifs/ tensors.db --pattern "*.cif" --workers -1
     ase db tensors.db "k_vrh_gpa>100,eps_total>20"
     """
     collection = open_collection(source, selection, pattern)
@@ -52,11 +65,14 @@ def screen(
             collection,
             output,
             model,
-            allow_untrained_elements=allow_untrained_elements,
             workers=workers,
             backend=backend,
             address=address,
             progress=lambda done, items: bar.update(task, completed=done, total=items),
+            device=device,
+            dtype=dtype,
+            symprec=symprec,
+            allow_untrained_elements=allow_untrained_elements,
         )
     if report.failures:
         table = Table("no prediction for", title=f"{len(report.failures)} crystals failed")
@@ -64,7 +80,7 @@ def screen(
             table.add_row(failure)
         messages.print(table, markup=False)
     Console().print(
-        f"{output}: {report.written} crystals written, {report.found} were there", highlight=False
+        f"{output}: {report.written} crystals written, {report.present} were there", highlight=False
     )
     if report.failures:
-        raise typer.Exit(PARTLY_FAILED if report.written + report.found else FAILED)
+        raise typer.Exit(PARTLY_FAILED if report.written + report.present else FAILED)

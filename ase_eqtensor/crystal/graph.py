@@ -10,8 +10,8 @@ from matscipy.neighbours import neighbour_list
 
 from ..errors import StructureError
 
-BLOCK_SLOTS = 1024  # neighbours per block: with their features they fit a processor's cache
-FAR_AWAY = 1e6  # Å, beyond every cutoff: where the neighbours in unused slots are
+BLOCK_SLOTS = 1024  # neighbours per block, few enough for their features to fit the CPU cache
+FAR_AWAY = 1e6  # Å, beyond every cutoff: components of the vectors in unused slots
 
 
 @dataclass(frozen=True)
@@ -35,14 +35,16 @@ class CrystalGraph:
 def build_graph(atoms: Atoms, cutoff: float, site_class: np.ndarray) -> CrystalGraph:
     """Graph of all pairs closer than `cutoff` Å, periodic images included.
 
+    `site_class` (N,) is that of `CrystalGraph`.
+
     Raises StructureError if an atom has no neighbour inside the cutoff.
     """
     receiver, sender, vector = neighbour_list("ijD", atoms, cutoff)
     degree = np.bincount(receiver, minlength=len(atoms))
     if (degree == 0).any():
-        lonely = int(np.argmin(degree))
+        isolated = int(np.argmin(degree))
         raise StructureError(
-            f"{atoms.get_chemical_formula()}: atom {lonely} ({atoms[lonely].symbol}) has no "
+            f"{atoms.get_chemical_formula()}: atom {isolated} ({atoms[isolated].symbol}) has no "
             f"neighbour within {cutoff} Å; the model describes condensed crystals only. "
             "Check the cell and the length unit of the file."
         )
@@ -61,14 +63,15 @@ class GraphBatch:
     """Several crystals side by side: N atoms in all, B crystals, S slots for neighbours.
 
     Atoms are sorted by falling degree and cut into blocks. All atoms of a block have the same
-    number of slots; an atom of lower degree leaves its last ones to neighbours far away, which
-    every radial function turns into nothing.
+    number of slots; an atom of lower degree has neighbours in its last ones that are so far away
+    that every radial function is zero.
 
-    numbers, site_class, crystal (N,) int64, crystal is the index of an atom's crystal
+    numbers, site_class (N,) int64, as in `CrystalGraph`
+    crystal (N,) int64 index of the crystal that each atom belongs to
     size    (B,) int64 atoms per crystal
     sender  (S,) int64 the neighbour b in each slot of atom a, sorted by a
-    vector  (S, 3) float64 r_b - r_a in Å
-    blocks  (atoms n, slots K of each) of every block; the n add up to N, the n K to S
+    vector  (S, 3) float64 r_b - r_a in Å, Cartesian frame of each crystal's atoms
+    blocks  (n, K) of every block: n atoms with K slots each; N = sum of n, S = sum of n K
     """
 
     numbers: torch.Tensor
@@ -90,26 +93,26 @@ def collate(graphs: Sequence[CrystalGraph]) -> GraphBatch:
     size = np.array([len(g.numbers) for g in graphs])
     offset = np.cumsum(size) - size
     degree = np.concatenate([g.degree for g in graphs])
-    first = np.cumsum(degree) - degree  # edge of each atom
+    first_edge = np.cumsum(degree) - degree  # of each atom
     order = np.argsort(-degree, kind="stable")
     position = np.empty_like(order)
     position[order] = np.arange(len(order))
 
     blocks = _blocks(degree[order])
-    slots = np.repeat([k for _, k in blocks], [n for n, _ in blocks])  # of each atom, in order
+    slots = np.repeat([k for _, k in blocks], [n for n, _ in blocks])  # of each atom in `order`
     atom = np.repeat(order, slots)
     slot = np.arange(len(atom)) - np.repeat(np.cumsum(slots) - slots, slots)
     used = slot < degree[atom]
-    edge = np.where(used, first[atom] + slot, 0)
-    sender = np.concatenate([g.sender + o for g, o in zip(graphs, offset)])
+    edge = np.where(used, first_edge[atom] + slot, 0)
+    sender = np.concatenate([g.sender + start for g, start in zip(graphs, offset)])
     vector = np.concatenate([g.vector for g in graphs])[edge]
     vector[~used] = FAR_AWAY
-    atoms = {
+    per_atom = {
         "numbers": np.concatenate([g.numbers for g in graphs])[order],
         "site_class": np.concatenate([g.site_class for g in graphs])[order],
         "crystal": np.repeat(np.arange(len(graphs)), size)[order],
     }
-    arrays = atoms | {"size": size, "sender": position[sender[edge]], "vector": vector}
+    arrays = per_atom | {"size": size, "sender": position[sender[edge]], "vector": vector}
     return GraphBatch(**{k: torch.from_numpy(v) for k, v in arrays.items()}, blocks=blocks)
 
 

@@ -1,8 +1,8 @@
 """Likely metals, told from the composition.
 
 A metal has no static dielectric tensor, and there is no band structure at hand. The score here is
-the log odds of a logistic regression: the atomic fractions of 22 blocks of the periodic table,
-each with its weight, and four things that chemistry knows about gaps:
+the log odds of a logistic regression on the atomic fractions of 22 blocks of the periodic table
+and on four terms that chemistry relates to gaps:
 
 - spread: standard deviation of the Pauling electronegativities (ionic crystals have gaps);
 - odd: an odd number of electrons per formula unit cannot fill bands pairwise;
@@ -71,8 +71,8 @@ class _Element(NamedTuple):
     block: int
     electronegativity: float
     electrons: int  # outside closed shells, d electrons of groups 3 to 11 included
-    charges: tuple[int, ...]  # as a cation with closed shells
-    vacancies: int  # to a closed shell as an anion; 0 if it forms none
+    charges: tuple[int, ...]  # of its cations with closed shells
+    vacancies: int  # electrons that its anion takes up to close a shell; 0 if it forms none
     metal: bool
 
 
@@ -90,13 +90,15 @@ def is_likely_metal(atoms: Atoms) -> bool:
 def metal_score(atoms: Atoms) -> float:
     """Log odds that a compound is a metal: positive for likely metals."""
     weights = [*BLOCK_WEIGHTS.values(), *TERM_WEIGHTS.values()]
-    return float(features(atoms.numbers) @ weights)
+    return float(composition_features(atoms.numbers) @ weights)
 
 
-def features(numbers: np.ndarray) -> np.ndarray:
-    """What the score weighs: block fractions, then spread, odd, closed, half_heusler; (26,).
+def composition_features(numbers: np.ndarray) -> np.ndarray:
+    """What the score weighs, (26,) float64: 22 block fractions in the order of `BLOCK_WEIGHTS`,
+    then spread, odd, closed, half_heusler.
 
-    `numbers` are the atomic numbers of the atoms, in any order and any multiple of a formula unit.
+    `numbers` (N,) are the atomic numbers of the atoms, in any order and of any number of formula
+    units.
     """
     species, counts = np.unique(numbers, return_counts=True)
     counts = counts // gcd(*counts.tolist())
@@ -104,16 +106,16 @@ def features(numbers: np.ndarray) -> np.ndarray:
     fractions = counts / counts.sum()
     blocks = np.zeros(len(_BLOCKS))
     np.add.at(blocks, [e.block for e in elements], fractions)
-    negativity = np.array([e.electronegativity for e in elements])
-    spread = np.sqrt(fractions @ (negativity - fractions @ negativity) ** 2)
+    electronegativity = np.array([e.electronegativity for e in elements])
+    spread = np.sqrt(fractions @ (electronegativity - fractions @ electronegativity) ** 2)
     half_heusler = counts.tolist() == [1, 1, 1] and sum(e.electrons for e in elements) == 18
     terms = (spread, counts @ species % 2, _closes_shells(elements, counts), half_heusler)
     return np.concatenate([blocks, terms])
 
 
 def _closes_shells(elements: list[_Element], counts: np.ndarray) -> bool:
-    """Whether the most electronegative elements, one or more, can fill their shells with the
-    valence electrons of all others."""
+    """Whether the k most electronegative elements, for some k, fill their shells with exactly the
+    valence electrons of the others; `counts` (elements,) is per formula unit."""
     order = sorted(range(len(elements)), key=lambda i: -elements[i].electronegativity)
     demand = 0
     for k, i in enumerate(order[:-1], start=1):
@@ -131,8 +133,10 @@ def _closes_shells(elements: list[_Element], counts: np.ndarray) -> bool:
 
 @cache
 def _element(z: int) -> _Element:
-    group, negativity, metal = element(z)
-    negativity = negativity if z <= 103 and z not in (2, 10, 18) else 2.0  # none tabulated
+    group, electronegativity, metal = element(z)
+    charges: tuple[int, ...]
+    if z > 103 or z in (2, 10, 18):  # none tabulated
+        electronegativity = 2.0
     if z == 1:
         electrons, charges, vacancies = 1, (1,), 1
     elif _is_lanthanoid(z):
@@ -146,7 +150,7 @@ def _element(z: int) -> _Element:
         electrons, charges, vacancies = group - 10, (group - 10, group - 12), 18 - group
     return _Element(
         _BLOCKS.index(_block(z, group)),
-        negativity,
+        electronegativity,
         electrons,
         charges,
         vacancies,

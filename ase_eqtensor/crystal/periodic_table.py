@@ -1,6 +1,6 @@
 """What pymatgen's periodic table says of the elements, kept in a file.
 
-Importing pymatgen's takes as long as a prediction; `write_table` makes the file from it.
+Importing pymatgen takes as long as a prediction; `write_table` makes the file from its table.
 """
 
 from functools import cache
@@ -37,10 +37,10 @@ def write_table() -> None:
     """Write the file from pymatgen's table."""
     import warnings
 
-    from pymatgen.core import Element as Source
+    from pymatgen.core import Element as PymatgenElement
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # elements without an electronegativity
-        rows = [(e.group, e.X, e.is_metal) for e in map(Source.from_Z, range(1, 119))]
+        rows = [(e.group, e.X, e.is_metal) for e in map(PymatgenElement.from_Z, range(1, 119))]
     group, electronegativity, metal = map(np.array, zip(*rows))
     np.savez_compressed(TABLE, group=group, electronegativity=electronegativity, metal=metal)

@@ -8,7 +8,7 @@ translations.
 
 An atom's class is its site-symmetry point group, the operations that fix its position. Positions
 in general position have the class "1"; so has every atom of a molecular-dynamics frame, whose
-space group is truly P1. "unknown" is kept for crystals in which the search itself fails. Magnetic
+space group is truly P1. "unknown" is for crystals in which the search itself fails. Magnetic
 moments are ignored.
 """
 
@@ -119,19 +119,19 @@ def analyse(atoms: Atoms, symprec: float = DEFAULT_SYMPREC) -> CrystalSymmetry:
         return _unknown(cell, len(atoms))
 
     copy_of = dataset.mapping_to_primitive
-    index = np.empty(copy_of.max() + 1, dtype=np.int64)  # the first copy of each primitive atom
-    index[copy_of[::-1]] = np.arange(len(atoms))[::-1]
-    # Integers that build the given cell from the primitive one. Inverting them gives primitive
-    # vectors free of the noise of the search; a cell that is primitive is kept as it is.
+    first_copy = np.empty(copy_of.max() + 1, dtype=np.int64)  # of each primitive atom
+    first_copy[copy_of[::-1]] = np.arange(len(atoms))[::-1]
+    # `multiple`, of integers, builds the given cell from the primitive one. Its inverse gives
+    # primitive vectors free of the noise of the search; a primitive cell stays as it is.
     primitive_cell, multiple, fraction = cell, np.eye(3), np.eye(3)
-    if len(index) < len(atoms):
+    if len(first_copy) < len(atoms):
         multiple = np.rint(cell @ np.linalg.inv(dataset.primitive_lattice))
         fraction = np.linalg.inv(multiple)
         primitive_cell, inverse = fraction @ cell, inverse @ multiple
 
     types = _tabulated_operations(dataset.hall_number)[2]
     rotations, translations = _operations_in(multiple, fraction, dataset)
-    sites = positions[index] @ multiple
+    sites = positions[first_copy] @ multiple
     shift = sites @ rotations.transpose(0, 2, 1) + (translations[:, None] - sites)  # (G, P, 3)
     shift -= np.rint(shift)
     fixes = ((shift @ primitive_cell) ** 2).sum(axis=-1) < SAME_SITE**2
@@ -141,7 +141,7 @@ def analyse(atoms: Atoms, symprec: float = DEFAULT_SYMPREC) -> CrystalSymmetry:
         orbit=dataset.crystallographic_orbits.astype(np.int64),
         point_group=dataset.pointgroup.strip(),
         space_group=int(dataset.number),
-        primitive_index=np.sort(index),
+        primitive_index=np.sort(first_copy),
         primitive_cell=primitive_cell,
     )
 
@@ -158,7 +158,7 @@ def primitive(atoms: Atoms, symmetry: CrystalSymmetry) -> Atoms:
 
 
 def _search(crystal: tuple, symprec: float):
-    """spglib's dataset, or None where it finds nothing (which it says in either way)."""
+    """spglib's dataset, or None where the search fails."""
     try:
         return spglib.get_symmetry_dataset(crystal, symprec=symprec)
     except _SEARCH_ERROR:
@@ -184,6 +184,7 @@ def _tabulated_operations(hall_number: int) -> tuple[np.ndarray, np.ndarray, np.
     One operation for each distinct rotation, the identity first.
     """
     operations = spglib.get_symmetry_from_database(hall_number)
+    assert operations is not None  # the number is spglib's own
     _, first = np.unique(operations["rotations"].reshape(-1, 9), axis=0, return_index=True)
     first.sort()
     rotations = operations["rotations"][first].astype(float)
@@ -215,8 +216,8 @@ def _operations_in(
 def _cartesian(rotations: np.ndarray, cell: np.ndarray, inverse: np.ndarray) -> np.ndarray:
     """Orthogonal matrices (G, 3, 3) of the integer `rotations` of the lattice `cell` (rows).
 
-    The metric averaged over the group belongs to the nearest cell with the exact symmetry; the
-    stretch between the two has no rotation in it, so the Cartesian frame is kept.
+    The metric averaged over the group is that of the nearest cell with the exact symmetry. A pure
+    stretch, without rotation, takes `cell` to it, so the Cartesian frame is kept.
     """
     basis, inverse = cell.T, inverse.T
     metrics = rotations.transpose(0, 2, 1) @ (basis.T @ basis) @ rotations

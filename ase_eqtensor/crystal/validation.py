@@ -42,7 +42,7 @@ def as_atoms(structure) -> Atoms:
     """
     if isinstance(structure, Atoms):
         return structure
-    from pymatgen.core import IStructure, Structure  # slow to import, and present if it is needed
+    from pymatgen.core import IStructure, Structure  # slow, and not needed for Atoms
     from pymatgen.io.ase import AseAtomsAdaptor
 
     if not isinstance(structure, IStructure):
@@ -57,9 +57,9 @@ def as_atoms(structure) -> Atoms:
             "(pymatgen.transformations has OrderDisorderedStructureTransformation)."
         )
     # other site properties may clash with the arrays of ASE, and none of them matters here
-    kept = {k: v for k, v in structure.site_properties.items() if k == "magmom"}
+    moments = {k: v for k, v in structure.site_properties.items() if k == "magmom"}
     bare = Structure(
-        structure.lattice, structure.species, structure.frac_coords, site_properties=kept
+        structure.lattice, structure.species, structure.frac_coords, site_properties=moments
     )
     atoms = AseAtomsAdaptor.get_atoms(bare, msonable=False)
     spins = [getattr(site.specie, "spin", None) or 0.0 for site in structure]
@@ -86,8 +86,8 @@ def check_structure(atoms: Atoms) -> None:
             "three directions. Set atoms.pbc = True if this is a bulk crystal."
         )
     if not (np.isfinite(atoms.cell).all() and np.isfinite(atoms.positions).all()):
-        bad = np.flatnonzero(~np.isfinite(atoms.positions).all(axis=1)).tolist()
-        where = f"positions of atoms {bad[:10]}" if bad else "cell"
+        invalid = np.flatnonzero(~np.isfinite(atoms.positions).all(axis=1)).tolist()
+        where = f"positions of atoms {invalid[:10]}" if invalid else "cell"
         raise StructureError(f"{name}: NaN or infinity in the {where}. Repair the coordinates.")
     volume = abs(np.linalg.det(atoms.cell))
     if volume < MIN_VOLUME * len(atoms):
@@ -141,9 +141,9 @@ def describe(atoms: Atoms) -> str:
 
 
 def _check_elements(atoms: Atoms, name: str) -> None:
-    bad = (atoms.numbers < 1) | (atoms.numbers > MAX_ATOMIC_NUMBER)
-    if bad.any():
-        where = np.flatnonzero(bad)
+    no_element = (atoms.numbers < 1) | (atoms.numbers > MAX_ATOMIC_NUMBER)
+    if no_element.any():
+        where = np.flatnonzero(no_element)
         raise ElementError(
             f"{name}: atoms {where[:10].tolist()} have atomic number "
             f"{atoms.numbers[where[0]]}, which is no element (0 is the dummy X). Give them a "
@@ -152,18 +152,19 @@ def _check_elements(atoms: Atoms, name: str) -> None:
 
 
 def _check_occupancies(atoms: Atoms, name: str) -> None:
-    """ASE reads a CIF with shared sites as its majority species and leaves the truth in `info`.
+    """Raise if a site of the CIF was partially occupied.
 
-    The entry is {site kind: {species: occupancy}}, present for fully occupied files, too, and with
+    ASE keeps only the majority species of a shared site, and the true occupancies in `info`, as
+    {site kind: {species: occupancy}}. The entry exists for fully occupied files, too, and has
     strings where the file has "?" or ".".
     """
     occupancy = atoms.info.get("occupancy")
-    if not isinstance(occupancy, dict):  # absent, or a note of the user's own
+    if not isinstance(occupancy, dict):  # absent, or set by the user
         return
     for species in occupancy.values():
         if not isinstance(species, dict):
             continue
-        shares = [x for x in species.values() if isinstance(x, Real)]
+        shares = [float(x) for x in species.values() if isinstance(x, Real)]
         if len(species) > 1 or any(abs(x - 1) > OCCUPANCY_TOLERANCE for x in shares):
             site = ", ".join(f"{symbol}:{x}" for symbol, x in species.items())
             raise StructureError(
@@ -180,12 +181,12 @@ def _disorder(site: str) -> str:
 
 
 def _check_distances(atoms: Atoms, name: str) -> None:
-    # A list with a longer cutoff needs fewer bins of a large, sparse cell.
+    # A cutoff longer than necessary divides a large, sparse cell into fewer bins.
     first, second, distance = neighbour_list("ijd", atoms, 2 * MIN_DISTANCE)
     if len(distance) and distance.min() < MIN_DISTANCE:
-        k = distance.argmin()
+        closest = distance.argmin()
         raise StructureError(
-            f"{name}: atoms {first[k]} and {second[k]} (or their periodic images) are "
-            f"{distance[k]:.3g} Å apart, less than {MIN_DISTANCE} Å. Remove duplicates, or check "
-            "the unit of the cell (Å) and whether positions are Cartesian."
+            f"{name}: atoms {first[closest]} and {second[closest]} (or their periodic images) are "
+            f"{distance[closest]:.3g} Å apart, less than {MIN_DISTANCE} Å. Remove duplicates, or "
+            "check the unit of the cell (Å) and whether positions are Cartesian."
         )

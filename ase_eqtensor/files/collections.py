@@ -16,7 +16,7 @@ from ase import Atoms
 from ase.db.core import str_represents
 
 from ..errors import DataError, StructureError
-from .store import connect, from_row, is_address
+from .database import connect, from_row, is_address
 
 Crystal = tuple[str, Atoms | StructureError]  # its label, and itself or why it cannot be read
 

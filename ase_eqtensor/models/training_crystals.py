@@ -14,10 +14,7 @@ import numpy as np
 from ase import Atoms
 
 from ..crystal.symmetry import analyse, primitive
-from ..properties import PROPERTIES
-from ..tensors.notation import rotate_rank2, rotate_stiffness
-
-TENSORS = tuple(name for name in PROPERTIES if name != "compliance_tensor")
+from ..quantities import QUANTITIES, stored
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,8 +26,8 @@ class TrainingCrystal:
     formula: pymatgen's reduced formula.
     fold: the fold it belongs to; networks that left this fold out have not seen it.
     atoms: its structure; None where only the formula is known.
-    tensors: property name -> first-principles value, as in `PROPERTIES`. In the frame of `atoms`,
-        or, in the answer of `find` with `same_structure`, of the crystal that was asked for.
+    tensors: quantity name -> first-principles value (*shape), as in `QUANTITIES`. In the frame
+        of `atoms`, or, in the answer of `find` with `same_structure`, of the crystal asked for.
     same_structure: whether pymatgen's StructureMatcher (default tolerances, volumes scaled) takes
         it for the crystal that was asked for; None where that cannot be said.
     """
@@ -61,8 +58,8 @@ def find(atoms: Atoms, crystals: Iterable[TrainingCrystal]) -> list[TrainingCrys
         return []
     cell = primitive(atoms, analyse(atoms))
     order = (True, None, False)
-    found = [_compared(cell, crystal) for crystal in alike]
-    return sorted(found, key=lambda crystal: order.index(crystal.same_structure))
+    compared = [_compared(cell, crystal) for crystal in alike]
+    return sorted(compared, key=lambda crystal: order.index(crystal.same_structure))
 
 
 def _compared(cell: Atoms, crystal: TrainingCrystal) -> TrainingCrystal:
@@ -72,8 +69,7 @@ def _compared(cell: Atoms, crystal: TrainingCrystal) -> TrainingCrystal:
     if rotation is None:
         return replace(crystal, same_structure=False)
     tensors = {
-        name: (rotate_rank2 if tensor.shape == (3, 3) else rotate_stiffness)(tensor, rotation)
-        for name, tensor in crystal.tensors.items()
+        name: QUANTITIES[name].rotate(tensor, rotation) for name, tensor in crystal.tensors.items()
     }
     return replace(crystal, tensors=tensors, same_structure=True)
 
@@ -98,18 +94,18 @@ def rotation_between(one: Atoms, other: Atoms) -> np.ndarray | None:
 
 def save_crystals(path: Path, crystals: Sequence[TrainingCrystal]) -> None:
     """Write them to an .npz file, in single precision."""
-    known = [c for c in crystals if c.atoms is not None]
+    structures = [c.atoms for c in crystals if c.atoms is not None]
     columns = {
         "source_id": [c.source_id for c in crystals],
         "dataset": [c.dataset for c in crystals],
         "formula": [c.formula for c in crystals],
         "fold": np.array([c.fold for c in crystals], dtype=np.int8),
         "size": np.array([0 if c.atoms is None else len(c.atoms) for c in crystals], np.int16),
-        "numbers": np.concatenate([[], *(c.atoms.numbers for c in known)]).astype(np.uint8),
-        "positions": np.concatenate([np.empty((0, 3)), *(c.atoms.positions for c in known)]),
-        "cell": np.array([c.atoms.cell[:] for c in known]),
+        "numbers": np.concatenate([[], *(atoms.numbers for atoms in structures)]).astype(np.uint8),
+        "positions": np.concatenate([np.empty((0, 3)), *(atoms.positions for atoms in structures)]),
+        "cell": np.array([atoms.cell[:] for atoms in structures]),
     }
-    for name in TENSORS:
+    for name in stored():
         rows = [i for i, c in enumerate(crystals) if name in c.tensors]
         columns[f"{name}/row"] = np.array(rows, dtype=np.int16)
         columns[name] = np.array([crystals[i].tensors[name] for i in rows])
@@ -123,7 +119,9 @@ def load_crystals(path: Path) -> list[TrainingCrystal]:
     with np.load(path) as file:
         columns = dict(file)
     tensors: list[dict] = [{} for _ in columns["size"]]
-    for name in TENSORS:
+    for name in stored():
+        if name not in columns:  # a list that is older than the quantity
+            continue
         for row, value in zip(columns[f"{name}/row"], columns[name].astype(float)):
             tensors[row][name] = value
     end, cells = columns["size"].cumsum(), iter(columns["cell"])

@@ -1,4 +1,75 @@
-"""Cards of older models in today's form. Nothing else knows how they looked."""
+"""Cards of older models in today's form. Nothing else knows how they looked.
+
+Format 2 (joint-v2) named quantities by the network's outputs, had the trace of a permittivity as
+"trace_third", and a network had all heads.
+"""
+
+CARD_FORMAT = 3
+
+_QUANTITIES = {
+    "stiffness": "elasticity_tensor",
+    "electronic": "electronic_dielectric_tensor",
+    "dielectric": "dielectric_tensor",
+}
+_TRACE = {"electronic_dielectric_tensor": "eps_inf", "dielectric_tensor": "eps_total"}
+_FIGURES = {
+    "k_vrh_mae_gpa": "k_vrh_gpa_mae",
+    "g_vrh_mae_gpa": "g_vrh_gpa_mae",
+    "k_vrh_median_relative": "k_vrh_gpa_median_relative",
+    "g_vrh_median_relative": "g_vrh_gpa_median_relative",
+    "entries_mae_gpa": "entries_mae",
+    "indefinite": "unphysical",
+    "below_one": "unphysical",
+}
+_HEADS = ["stiffness", "electronic", "ionic", "formation_energy"]
+_DEFAULTS = {
+    "package_version": "",
+    "recipe": {},
+    "figures": {},
+    "by_fold": [],
+    "uncertainty": {},
+    "calibration": {},
+    "data_citation": [],
+    "intended_use": "",
+    "limits": [],
+}
+
+
+def upgrade(card: dict) -> dict:
+    """The content of a card in today's format; the argument is left alone.
+
+    Raises ValueError where this version can no longer build the network.
+    """
+    if card.get("format") != 2:
+        return card
+    card = _DEFAULTS | card | {"format": CARD_FORMAT}
+    if isinstance(architecture := card.get("architecture"), dict):
+        card["architecture"] = upgrade_architecture(architecture)
+    if isinstance(elements := card.get("elements"), dict):
+        card["elements"] = {_QUANTITIES.get(key, key): value for key, value in elements.items()}
+    card["figures"] = {
+        part: {name: _figures(name, figures) for name, figures in targets.items()}
+        for part, targets in card["figures"].items()
+    }
+    card["by_fold"] = [
+        {name: _figures(name, value) for name, value in fold.items()} for fold in card["by_fold"]
+    ]
+    card["calibration"] = {
+        name: _renamed(entry, {"trace_third": _TRACE.get(name, "")})
+        for name, entry in card["calibration"].items()
+    }
+    card["uncertainty"] = {
+        name: entry | {"scales": _scales(name, entry["scales"])}
+        for name, entry in card["uncertainty"].items()
+    }
+    # a single run told its minutes and data for itself
+    minutes, data = card.pop("minutes", None), card.pop("data", {})
+    if isinstance(members := card.get("members"), list):
+        card["members"] = [
+            {"minutes": minutes, "data": data} | member | {"val": _val(member)}
+            for member in members
+        ]
+    return card
 
 
 def upgrade_architecture(architecture: dict) -> dict:
@@ -9,4 +80,40 @@ def upgrade_architecture(architecture: dict) -> dict:
     architecture = dict(architecture)
     if architecture.pop("products", 0):
         raise ValueError("its products of messages are gone; use the version that trained it")
-    return architecture
+    return {"heads": _HEADS} | architecture
+
+
+def upgrade_record(record: dict) -> dict:
+    """The record of a prediction (`Prediction.record`), as a file has it, in today's form."""
+    uncertainty = {
+        name: entry | {"scalars": _renamed(entry["scalars"], {"trace_third": _TRACE.get(name, "")})}
+        for name, entry in record["uncertainty"].items()
+    }
+    return record | {"uncertainty": uncertainty}
+
+
+def _val(member: dict) -> dict:
+    return {name: _figures(name, figures) for name, figures in member.get("val", {}).items()}
+
+
+def _figures(name: str, figures):
+    if not isinstance(figures, dict):
+        return figures
+    names = _FIGURES | {"trace_mae": f"{_TRACE.get(name)}_mae"}
+    figures = _renamed(figures, names)
+    if isinstance(constant := figures.get("constant"), dict):
+        figures["constant"] = _renamed(constant, names)
+    return figures
+
+
+def _scales(name: str, scales: dict) -> dict:
+    scales = _renamed(scales, {"trace_third": _TRACE.get(name, "")})
+    rarity = {f"{old} rarity": f"{new} rarity" for old, new in _QUANTITIES.items()}
+    return {
+        key: scale | {"coefficients": _renamed(scale["coefficients"], rarity)}
+        for key, scale in scales.items()
+    }
+
+
+def _renamed(entries: dict, names: dict[str, str]) -> dict:
+    return {names.get(key, key): value for key, value in entries.items()}

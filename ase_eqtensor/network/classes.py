@@ -1,7 +1,7 @@
 """Weights with a class index: one weight tensor for every site-symmetry class of the receiver.
 
-The crystal-group idea replaces a weight w of the message and update functions by w^k, where k is
-the class of the receiving position. Three ways to build w^k from parameters:
+A weight w of the message and update functions becomes w^k, where k is the class of the receiving
+atom. Three ways to build w^k from parameters:
 
     shared   w^k = w                              no classes
     gate     w^k = w * (1 + g^k)                  a factor per class, path and channel
@@ -29,7 +29,7 @@ class ClassWeights(nn.Module):
         std: standard deviation of the initial values.
         mode: see the module's docstring.
         classes: number of classes.
-        members: of the ensemble, each with weights of its own.
+        members: number of networks in the ensemble, each with weights of its own.
     """
 
     def __init__(
@@ -39,22 +39,25 @@ class ClassWeights(nn.Module):
         if mode not in CLASS_MODES:
             raise ValueError(f"class_mode={mode!r} is none of {', '.join(CLASS_MODES)}")
         self.mode = mode
-        start = torch.randn(members, 1, *shape) * std
+        initial = torch.randn(members, 1, *shape) * std
         if mode == "full":
-            start = start.expand(members, classes, *shape).clone()
-        self.weight = nn.Parameter(start)
+            initial = initial.expand(members, classes, *shape).clone()
+        self.weight = nn.Parameter(initial)
         if mode == "gate":
             self.gate = nn.Parameter(torch.zeros(members, classes, *shape[:-2], 1, shape[-1]))
 
     def table(self) -> torch.Tensor:
-        """Weights of all classes, (members, classes or 1, *shape); 1 stands for "all the same"."""
+        """Weights (members, classes, *shape), or (members, 1, *shape) if all classes share one."""
         if self.mode == "gate":
             return self.weight * (1 + self.gate)
         return self.weight
 
     def factors(self, site_class: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor | None]:
-        """The weights of atoms (N,) as a table and, for gates, a factor (N, members, ..., C) on
-        the output channels: a linear map is cheaper when the factor comes after it."""
+        """The weights of atoms of the classes `site_class` (N,), in two factors.
+
+        The first is shaped as `table` gives it. The second, for gates, is (N, members, ..., C) and
+        multiplies the output channels, which is cheaper than a weight for every atom; else None.
+        """
         if self.mode == "gate":
             return self.weight, 1 + self.gate[:, site_class].squeeze(-2).transpose(0, 1)
         return self.table(), None
@@ -63,7 +66,7 @@ class ClassWeights(nn.Module):
 class ClassLinear(nn.Module):
     """Channel-mixing map of one irrep with class-indexed weights: y^k = x w^k / sqrt(fan in).
 
-    `std` is that of the initial w; 1 makes y as large as x.
+    `std` is that of the initial w; with 1, y is as large as x.
     """
 
     def __init__(

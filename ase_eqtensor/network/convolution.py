@@ -13,17 +13,17 @@ what stays inside is, for each (lf, li), one product of small matrices per atom 
 
 The coupling to lo, and the mixing of channels, follow once per atom instead of once per edge.
 
-`NeighbourSum` works through the atoms in blocks that stay in the processor's cache, keeps nothing
-per edge and computes the bracket again for the gradient: memory traffic, not arithmetic, is what
-an edge costs. Geometry is data here; there are no gradients with respect to positions.
+The cost of an edge is memory traffic, not arithmetic. `NeighbourSum` therefore works through the
+atoms in blocks that stay in the CPU cache, stores nothing per edge and computes the bracket again
+for the gradient. There are no gradients with respect to positions.
 
 Features are of natural parity (-1)^l only (0e, 1o, 2e, ...). This is all that a tensor of
-even rank needs at l = 0, 2, 4; products with lf + li + lo odd are left out. Memory layout: a
-feature is a flat (N, sum_l (2l+1) M C_l) array, block l holding (2l+1, M C_l), with the channels
-of the M members of an ensemble side by side (network/members.py).
+even rank needs at l = 0, 2, 4; products with lf + li + lo odd are left out. Memory layout:
+features are a flat array (N, D), D = sum_l (2l+1) M C_l, in which block l holds (2l+1, M C_l), with
+the channels of the M members of an ensemble side by side (network/members.py).
 """
 
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import torch
 from torch import nn
@@ -38,30 +38,31 @@ from .radial import bessel_basis
 
 
 def blocks_by_l(features: torch.Tensor, channels: Irreps, members: int) -> dict[int, torch.Tensor]:
-    """Views {l: (N, 2l+1, M C_l)} of flat features (N, D)."""
+    """Views {l: (N, 2l+1, M C_l)} of flat features (N, D); `channels` gives C_l."""
     widths = [(2 * l + 1) * c * members for l, c in channels.items()]
-    parts = features.split(widths, dim=1)
-    return {l: p.unflatten(1, (2 * l + 1, -1)) for l, p in zip(channels, parts)}
+    blocks = features.split(widths, dim=1)
+    return {l: block.unflatten(1, (2 * l + 1, -1)) for l, block in zip(channels, blocks)}
 
 
 class EdgeBlock(NamedTuple):
     """Geometry as the layers read it: n atoms with K slots each for neighbours."""
 
-    atoms: slice
+    atoms: slice  # of the batch
     site_class: torch.Tensor  # (n,) of the receiving atoms
-    sender: torch.Tensor  # (n K,)
+    sender: torch.Tensor  # (n K,) index of each neighbour in the batch
     radial: torch.Tensor  # (n, K, R) B_n; zero where a slot is not used
     harmonics: list[torch.Tensor]  # (n, K, 2l+1) Y_lm for l = 0 ... lmax
 
 
 class EdgeBasis(nn.Module):
-    """Radial basis B_n and spherical harmonics Y_lm of every neighbour; no parameters."""
+    """B_n, n = 1 ... `radial`, and Y_lm, l = 0 ... `lmax`, of every neighbour; no parameters."""
 
     def __init__(self, cutoff: float, radial: int, lmax: int):
         super().__init__()
         self.cutoff, self.radial, self.lmax = cutoff, radial, lmax
 
     def forward(self, graph: GraphBatch, dtype: torch.dtype) -> list[EdgeBlock]:
+        """The blocks of a batch; geometry is evaluated in float64 and given in `dtype`."""
         if graph.vector.requires_grad:
             raise NotImplementedError("the network has no gradient with respect to positions")
         radial = bessel_basis(graph.vector.norm(dim=1), self.cutoff, self.radial).to(dtype)
@@ -86,7 +87,7 @@ class NeighbourSum(torch.autograd.Function):
     """P of the module's docstring for one li and its degrees lf: (N, 2lf+1, (2li+1) C) for each.
 
     Arguments of `apply`: features (N, (2li+1) C); weights (classes or 1, degrees, R, (2li+1) C),
-    those of F written out for every mi; the blocks of EdgeBasis; the degrees lf.
+    those of F repeated for every mi; the blocks of EdgeBasis; the degrees lf.
     """
 
     @staticmethod
@@ -111,21 +112,21 @@ class NeighbourSum(torch.autograd.Function):
         features, weights = ctx.saved_tensors
         blocks, degrees = ctx.geometry
         width = features.shape[1]
-        to_features, to_weights = torch.zeros_like(features), torch.zeros_like(weights)
+        grad_features, grad_weights = torch.zeros_like(features), torch.zeros_like(weights)
         scratch = features.new_empty(4, _largest(blocks), width)
         for block in blocks:
-            v, f, to_product, to_v = _rows(scratch, block)
+            v, f, grad_product, grad_v = _rows(scratch, block)
             torch.index_select(features, 0, block.sender, out=v.view(-1, width))
             w, k = _of_class(weights, block.site_class), block.site_class % len(weights)
-            to_v.zero_()
+            grad_v.zero_()
             for i, lf in enumerate(degrees):
-                torch.bmm(block.harmonics[lf], gradients[i][block.atoms], out=to_product)
+                torch.bmm(block.harmonics[lf], gradients[i][block.atoms], out=grad_product)
                 torch.bmm(block.radial, w[:, i], out=f)
-                to_v.addcmul_(to_product, f)
-                per_atom = torch.bmm(block.radial.mT, to_product.mul_(v))
-                to_weights[:, i].index_add_(0, k, per_atom)
-            to_features.index_add_(0, block.sender, to_v.view(-1, width))
-        return to_features, to_weights, None, None
+                grad_v.addcmul_(grad_product, f)
+                per_atom = torch.bmm(block.radial.mT, grad_product.mul_(v))
+                grad_weights[:, i].index_add_(0, k, per_atom)
+            grad_features.index_add_(0, block.sender, grad_v.view(-1, width))
+        return grad_features, grad_weights, None, None
 
 
 def _largest(blocks: list[EdgeBlock]) -> int:
@@ -133,7 +134,7 @@ def _largest(blocks: list[EdgeBlock]) -> int:
 
 
 def _rows(scratch: torch.Tensor, block: EdgeBlock) -> torch.Tensor:
-    """As much of scratch arrays (m, slots, width) as a block needs, (m, n, K, width)."""
+    """The first n K slots of scratch arrays (m, slots, width), as (m, n, K, width)."""
     return scratch[:, : len(block.sender)].unflatten(1, block.radial.shape[:2])
 
 
@@ -150,7 +151,7 @@ class Convolution(nn.Module):
     Args:
         incoming, outgoing: channels by l of the neighbours' features and of the result; an l of
             `outgoing` collects every path (lf, li -> lo) that leads to it.
-        radial: number of radial functions.
+        radial: number R of radial functions.
         lmax: largest degree lf of the edge harmonics.
         mean_neighbours: fixed normalisation, the typical number of neighbours in training data.
         mode, classes, members: see `ClassWeights`.
@@ -197,21 +198,22 @@ class Convolution(nn.Module):
     def forward(
         self, features: torch.Tensor, edges: list[EdgeBlock], graph: GraphBatch
     ) -> dict[int, torch.Tensor]:
-        """{lo: (N, 2lo+1, C_lo)} from features (N, D)."""
-        collected: dict[int, list[torch.Tensor]] = {lo: [] for lo in self.outgoing}
-        for li, own in blocks_by_l(features, self.incoming, self.members).items():
+        """{lo: (N, 2lo+1, M C_lo)} from features (N, D) of the same atoms as `graph`."""
+        messages: dict[int, list[torch.Tensor]] = {lo: [] for lo in self.outgoing}
+        for li, block in blocks_by_l(features, self.incoming, self.members).items():
             degrees = self.degrees[li]
-            table, gain = self.filters[str(li)].factors(graph.site_class)
+            filters = cast(ClassWeights, self.filters[str(li)])
+            table, gain = filters.factors(graph.site_class)
             weights = table.movedim(0, 3).flatten(3) * self.norm
             weights = weights[..., None, :].expand(-1, -1, -1, 2 * li + 1, -1).flatten(3)
-            pooled = NeighbourSum.apply(own.flatten(1), weights, edges, degrees)
+            pooled = NeighbourSum.apply(block.flatten(1), weights, edges, degrees)
             for i, (lf, product) in enumerate(zip(degrees, pooled)):
-                product = product.view(len(product), -1, own.shape[2])
+                product = product.view(len(product), -1, block.shape[2])
                 if gain is not None:
                     product = product * gain[:, :, i].flatten(1)[:, None]
-                for lo, part in couple(product, lf, li, self.targets(lf, li)).items():
-                    collected[lo].append(part)
+                for lo, message in couple(product, lf, li, self.targets(lf, li)).items():
+                    messages[lo].append(message)
         return {
-            lo: self.mix[str(lo)](join_channels(parts, self.members), graph.site_class)
-            for lo, parts in collected.items()
+            lo: self.mix[str(lo)](join_channels(paths, self.members), graph.site_class)
+            for lo, paths in messages.items()
         }

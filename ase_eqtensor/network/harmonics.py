@@ -8,11 +8,11 @@ from ..tensors.wigner import clebsch_gordan
 
 
 def spherical_harmonics(vector: torch.Tensor, lmax: int) -> list[torch.Tensor]:
-    """Y_l for l = 0 ... lmax, each (..., 2l+1), of vectors (..., 3) that are not zero.
+    """Y_l for l = 0 ... lmax, each (..., 2l+1), of Cartesian vectors (..., 3) that are not zero.
 
-    Signs, order and "component" normalisation, |Y_l|^2 = 2l+1, are e3nn's. Degree l follows from
-    the product of degree l-1 with the vector itself, the l component of which is Y_l up to a factor
-    (e.g. Varshalovich et al., Quantum Theory of Angular Momentum, 5.6.2).
+    Signs, order and "component" normalisation, |Y_l|^2 = 2l+1, are e3nn's. The part of degree l of
+    the product Y_{l-1} Y_1 is proportional to Y_l (e.g. Varshalovich et al., Quantum Theory of
+    Angular Momentum, 5.6.2).
     """
     harmonics = [torch.ones_like(vector[..., :1])]
     y1 = vector * (3**0.5 / vector.norm(dim=-1, keepdim=True))

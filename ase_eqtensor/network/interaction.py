@@ -9,7 +9,7 @@ from .classes import ClassLinear, ClassMode
 from .convolution import Convolution, EdgeBlock, blocks_by_l
 from .members import MemberLinear, split_members
 
-SILU_GAIN = 1.6790  # makes the second moment of silu(x), x normal, equal one
+SILU_GAIN = 1.6790  # gives silu(x), x normal, the second moment 1
 SIGMOID_GAIN = 1.8462  # the same for sigmoid
 
 
@@ -22,6 +22,7 @@ class Interaction(nn.Module):
     Args:
         incoming, outgoing: channels by l of the features before and after; both contain l = 0.
         embedding: number of scalar channels that describe the element.
+        mode, classes, members: see `ClassWeights`.
         convolution: further arguments of `Convolution`.
     """
 
@@ -59,13 +60,14 @@ class Interaction(nn.Module):
         graph: GraphBatch,
     ) -> torch.Tensor:
         """(N, D_in) -> (N, D_out), given the element embedding (N, M embedding)."""
-        own = blocks_by_l(features, self.incoming, self.members)
+        incoming = blocks_by_l(features, self.incoming, self.members)
         total = self.message(features, edges, graph)
-        for l, update in self.update.items():
-            total[int(l)] = total[int(l)] + update(own[int(l)], graph.site_class)
-        scalars = split_members(total[0][:, 0] + self.element(element), self.members)
-        kept, *gates = scalars.split(list(self.outgoing.values()), dim=2)
-        out = [nn.functional.silu(kept).flatten(1) * SILU_GAIN]
+        for key, update in self.update.items():
+            l = int(key)
+            total[l] = total[l] + update(incoming[l], graph.site_class)
+        invariants = split_members(total[0][:, 0] + self.element(element), self.members)
+        scalars, *gates = invariants.split(list(self.outgoing.values()), dim=2)
+        out = [nn.functional.silu(scalars).flatten(1) * SILU_GAIN]
         for l, gate in zip(list(self.outgoing)[1:], gates):
             gate = torch.sigmoid(gate).flatten(1)[:, None] * SIGMOID_GAIN
             out.append((total[l] * gate).flatten(1))

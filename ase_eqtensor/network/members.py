@@ -1,7 +1,7 @@
 """Maps of an ensemble: M networks side by side, whose channels never mix.
 
-An ensemble shares geometry, symmetry and all that is done per edge, so it is built as one network
-with M groups of channels. Every parameter has the member as its first axis; a single network is an
+Members share geometry, symmetry and the work per edge, so an ensemble is built as one network with
+M groups of channels. Every parameter has the member as its first axis; a single network is an
 ensemble of one. Features keep the members' channels side by side, (..., M C).
 """
 
@@ -14,24 +14,27 @@ def split_members(x: torch.Tensor, members: int) -> torch.Tensor:
     return x.unflatten(-1, (members, -1))
 
 
-def join_channels(parts: list[torch.Tensor], members: int) -> torch.Tensor:
-    """Several arrays (..., M C_i) as one, (..., M sum_i C_i), each member's channels together."""
+def join_channels(arrays: list[torch.Tensor], members: int) -> torch.Tensor:
+    """One array (..., M sum_i C_i) from several (..., M C_i), each member's channels together."""
     if members == 1:
-        return torch.cat(parts, -1)
-    return torch.cat([split_members(part, members) for part in parts], -1).flatten(-2)
+        return torch.cat(arrays, -1)
+    return torch.cat([split_members(array, members) for array in arrays], -1).flatten(-2)
 
 
 def map_channels(
     x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None = None
 ) -> torch.Tensor:
-    """(..., M fan_in) -> (..., M fan_out) by each member's own matrix (M, fan_in, fan_out)."""
+    """(..., M fan_in) -> (..., M fan_out) by a matrix per member.
+
+    `weight` (M, fan_in, fan_out), `bias` (M, 1, fan_out).
+    """
     rows = x.reshape(-1, *weight.shape[:2]).transpose(0, 1)
     out = torch.bmm(rows, weight) if bias is None else torch.baddbmm(bias, rows, weight)
     return out.transpose(0, 1).reshape(*x.shape[:-1], -1)
 
 
 class MemberLinear(nn.Module):
-    """Affine map of each member, (..., M fan_in) -> (..., M fan_out), started like nn.Linear."""
+    """Affine map of each member, (..., M fan_in) -> (..., M fan_out), initialised as nn.Linear."""
 
     def __init__(self, members: int, fan_in: int, fan_out: int):
         super().__init__()
@@ -44,7 +47,7 @@ class MemberLinear(nn.Module):
 
 
 def perceptron(members: int, fan_in: int, hidden: int, fan_out: int) -> nn.Sequential:
-    """Two maps with SiLU between them."""
+    """(..., M fan_in) -> (..., M fan_out): two affine maps with SiLU between them."""
     return nn.Sequential(
         MemberLinear(members, fan_in, hidden), nn.SiLU(), MemberLinear(members, hidden, fan_out)
     )

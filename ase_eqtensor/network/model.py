@@ -7,14 +7,14 @@ from torch import nn
 
 from ..crystal.graph import GraphBatch
 from ..crystal.symmetry import SITE_CLASSES
-from ..properties import HEADS
-from ..tensors.exponential import exponential, symmetric_matrix
-from ..tensors.irreps import dimension, parse_irreps, rank2_basis, stiffness_basis
+from ..quantities import QUANTITIES, Head, heads
+from ..tensors.exponential import symmetric_matrix
+from ..tensors.irreps import dimension, parse_irreps
 from .classes import ClassMode
 from .convolution import EdgeBasis
 from .elements import ElementEmbedding
 from .interaction import Interaction
-from .readout import Head, crystal_mean
+from .readout import Readout, crystal_mean
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,9 @@ class Architecture:
     mean_neighbours: fixed normalisation of the sum over neighbours.
     class_mode: how site-symmetry classes enter message and update (network/classes.py).
     members: networks in the ensemble; training makes ensembles of one.
-    reference: head -> isotropic irreps components about which its tensors vary, one row for each
+    heads: names of what is predicted, see `ase_eqtensor.quantities.heads`; training sets them to
+        those that its data teach.
+    reference: head -> isotropic irreps components about which its arrays vary, one row for each
         member, or one row for all.
     """
 
@@ -47,6 +49,7 @@ class Architecture:
     mean_neighbours: float = 57.0
     class_mode: ClassMode = "shared"
     members: int = 1
+    heads: list[str] = field(default_factory=list)
     reference: dict[str, list[list[float]]] = field(default_factory=dict)
 
     def to_dict(self) -> dict:
@@ -54,14 +57,13 @@ class Architecture:
 
 
 class TensorNetwork(nn.Module):
-    """Equivariant network that predicts all targets of a batch of crystals in one pass.
+    """Equivariant network that predicts all its quantities for a batch of crystals in one pass.
 
-    `forward` returns (B crystals, float64, Cartesian frame of the edge vectors)
-        stiffness        (B, 6, 6) Mandel, eV/Å^3, symmetric positive definite
-        compliance       (B, 6, 6) Mandel, its inverse
-        electronic       (B, 3, 3) eps_inf, eps_inf - 1 positive definite
-        dielectric       (B, 3, 3) eps_total, eps_total - eps_inf positive definite
-        formation_energy (B,) eV/atom
+    `forward` returns, for each quantity (see `ase_eqtensor.quantities`) all heads of which the
+    architecture has, its name -> (B, *form.shape) float64 for B crystals, in the Cartesian frame of
+    the edge vectors. Tensors that are logarithms in the network come out positive definite.
+
+    Raises ValueError for a head that no quantity declares.
     """
 
     def __init__(self, architecture: Architecture):
@@ -86,7 +88,10 @@ class TensorNetwork(nn.Module):
             for incoming, outgoing in zip(widths, widths[1:])
         )
         self.heads = nn.ModuleDict(
-            {n: Head(last, ir, a.head, a.members) for n, ir in HEADS.items()}
+            {
+                name: Readout(last, head.form.irreps, a.head, a.members)
+                for name, head in _declared(a.heads).items()
+            }
         )
         # no buffers: casting the network must not cost the tensor algebra its float64
         self.float()  # whatever torch's default dtype is
@@ -100,44 +105,50 @@ class TensorNetwork(nn.Module):
         return network.eval().requires_grad_(False)
 
     def forward(self, graph: GraphBatch) -> dict[str, torch.Tensor]:
-        return self.tensors({k: v.mean(0) for k, v in self.logarithms(graph).items()})
+        return self.tensors({k: v.mean(0) for k, v in self.head_outputs(graph).items()})
 
-    def logarithms(self, graph: GraphBatch) -> dict[str, torch.Tensor]:
-        """What the heads of the M members predict: symmetric float64 matrices ln C
-        (M, B, 6, 6; Mandel), ln(eps_inf - 1) and ln(eps_total - eps_inf) (M, B, 3, 3), and the
-        formation energy (M, B)."""
+    def head_outputs(self, graph: GraphBatch) -> dict[str, torch.Tensor]:
+        """What the heads of the M members say of B crystals: head -> float64 arrays
+        (M, B, *form.shape), such as the symmetric matrices ln C (M, B, 6, 6; Mandel)."""
         element = self.element(graph.numbers)
         edges = self.edges(graph, element.dtype)
         features = element
         for layer in self.layers:
             features = layer(features, element, edges, graph)
         pooled = crystal_mean(features, graph)
-        out = {}
-        for name, head in self.heads.items():
-            reference = self._reference(name).to(pooled.device)
-            if name == "formation_energy":
-                out[name] = (head(pooled).double() + reference)[..., 0]
-            else:
-                basis = stiffness_basis() if name == "stiffness" else rank2_basis()
-                out[name] = symmetric_matrix(head(pooled), basis.to(pooled.device), reference)
-        return out
+        declared = heads()
+        return {
+            name: self._array(declared[name], readout(pooled))
+            for name, readout in self.heads.items()
+        }
 
-    def _reference(self, head: str) -> torch.Tensor:
+    def _array(self, head: Head, components: torch.Tensor) -> torch.Tensor:
+        """(M, B, *form.shape) from irreps components (M, B, n) about the reference."""
+        reference = self._reference(head).to(components.device)
+        basis = head.form.basis().to(components.device)
+        if head.logarithm:
+            return symmetric_matrix(components, basis, reference)
+        return torch.tensordot(components.double() + reference, basis, dims=1)
+
+    def _reference(self, head: Head) -> torch.Tensor:
         """(M or 1, 1, number of components), those with l > 0 zero."""
-        rows = torch.tensor(self.architecture.reference.get(head, [[]]), dtype=torch.float64)
-        zeros = torch.zeros(len(rows), dimension(HEADS[head]) - rows.shape[1], dtype=torch.float64)
-        return torch.cat([rows, zeros], 1)[:, None]
+        rows = torch.tensor(self.architecture.reference.get(head.name, [[]]), dtype=torch.float64)
+        rest = dimension(head.form.irreps) - rows.shape[1]
+        return torch.cat([rows, torch.zeros(len(rows), rest, dtype=torch.float64)], 1)[:, None]
 
     @staticmethod
-    def tensors(log: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-        """Physical tensors (see the class) from the logarithms, or from averages of them."""
-        stiffness, compliance = exponential(torch.stack([log["stiffness"], -log["stiffness"]]))
-        electronic, ionic = exponential(torch.stack([log["electronic"], log["ionic"]]))
-        electronic = electronic + torch.eye(3).to(electronic)
+    def tensors(arrays: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        """Quantity -> (B, *form.shape), see the class, from arrays (B, *head.form.shape) of the
+        heads: those of a member, or averages of them."""
         return {
-            "stiffness": stiffness,
-            "compliance": compliance,
-            "electronic": electronic,
-            "dielectric": electronic + ionic,
-            "formation_energy": log["formation_energy"],
+            quantity.name: quantity.from_heads(arrays)
+            for quantity in QUANTITIES.values()
+            if all(head.name in arrays for head in quantity.heads)
         }
+
+
+def _declared(names: list[str]) -> dict[str, Head]:
+    """The heads of these names, in the order in which quantities declare them."""
+    if unknown := set(names) - set(heads()):
+        raise ValueError(f"no quantity declares the heads {', '.join(sorted(unknown))}")
+    return {name: head for name, head in heads().items() if name in names}

@@ -1,4 +1,4 @@
-"""From node features to the irreps of crystal tensors: mean over atoms, then one head a target."""
+"""From node features to the irreps of crystal tensors: mean over atoms, then one readout a head."""
 
 import torch
 from torch import nn
@@ -15,8 +15,8 @@ def crystal_mean(features: torch.Tensor, graph: GraphBatch) -> torch.Tensor:
     return total.index_add(0, graph.crystal, features) / graph.size[:, None].to(features.dtype)
 
 
-class Head(nn.Module):
-    """Irreps of one target from pooled features (B, D).
+class Readout(nn.Module):
+    """Irreps components of one head from pooled features (B, D).
 
     Invariants of the crystal decide, through a small perceptron, the scalar outputs and how much
     each channel with l > 0 contributes to the outputs of its degree.
@@ -26,7 +26,7 @@ class Head(nn.Module):
         super().__init__()
         self.channels, self.irreps, self.members = channels, irreps, members
         self.gates = [channels[l] for l in irreps if l > 0]
-        self.scalars = perceptron(members, channels[0], hidden, irreps[0] + sum(self.gates))
+        self.scalars = perceptron(members, channels[0], hidden, irreps.get(0, 0) + sum(self.gates))
         self.mix = nn.ParameterDict(
             {str(l): torch.randn(members, channels[l], mul) for l, mul in irreps.items() if l > 0}
         )
@@ -35,7 +35,7 @@ class Head(nn.Module):
         """(M, B, sum of 2l+1), components ordered by l, copy of the irrep, m."""
         blocks = blocks_by_l(pooled, self.channels, self.members)
         invariants = split_members(self.scalars(blocks[0][:, 0]), self.members)
-        scalars, *gates = invariants.split([self.irreps[0], *self.gates], dim=2)
+        scalars, *gates = invariants.split([self.irreps.get(0, 0), *self.gates], dim=2)
         out = [scalars.transpose(0, 1)]
         for (l, mix), gate in zip(self.mix.items(), gates):
             x = split_members(blocks[int(l)], self.members) * (1 + gate[:, None])

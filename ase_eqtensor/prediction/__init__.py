@@ -1,0 +1,1 @@
+"""Prediction: crystals in, tensors with their errors, provenance and flags out."""

@@ -1,118 +1,50 @@
-"""Prediction: crystals in, tensors with their provenance and flags out; no calculator needed."""
+"""Runs a model on crystals: preparation, network, projection, uncertainty."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from warnings import warn
 
 import numpy as np
 import torch
+from ase import Atoms
 from tqdm import tqdm
 
 from ..crystal.graph import collate
-from ..crystal.symmetry import DEFAULT_SYMPREC
-from ..errors import EqTensorError, EqTensorWarning, ModelError, UnfamiliarWarning
+from ..errors import EqTensorError, ModelError, UnfamiliarWarning, located
 from ..models.store import Model
 from ..models.uncertainty import Uncertainty
-from ..properties import PROPERTIES, TENSOR_HEADS
-from ..tensors.notation import mandel_rotation, rotate_rank2
+from ..quantities import Density, heads
+from .prediction import Prediction
 from .preparation import Preparation, PreparedCrystal
+from .settings import Settings
 
+Labelled = tuple[str, Atoms, Prediction]
 BATCH_EDGES = 30_000  # edges in one pass through the network
-
-
-@dataclass(frozen=True, eq=False)
-class Prediction(Mapping):
-    """Tensors of one crystal by property name, each a float64 array in the caller's frame.
-
-    Asking for a property that could not be predicted raises the reason (an `EqTensorError`);
-    asking for one that should not be trusted blindly issues the warning that says why.
-
-    `in`, iteration and `get` concern the properties that were predicted.
-
-    tensors: property name -> array, see `ase_eqtensor.properties.PROPERTIES` for shapes and units.
-    refused: property name -> error.
-    warnings: what a user should know about the crystal; `flags` are their machine-readable names.
-    uncertainty: property name -> how far off it may be; empty if the model was never calibrated.
-    provenance: model name, sha256 and level of theory of the training data.
-    """
-
-    tensors: dict[str, np.ndarray]
-    refused: dict[str, EqTensorError]
-    warnings: tuple[EqTensorWarning, ...]
-    uncertainty: dict[str, Uncertainty] = field(repr=False)
-    provenance: dict = field(repr=False)
-
-    @property
-    def flags(self) -> tuple[str, ...]:
-        return tuple(dict.fromkeys(warning.flag for warning in self.warnings))
-
-    @property
-    def error(self) -> EqTensorError | None:
-        """Why nothing was predicted for this crystal, or None."""
-        return None if self.tensors else next(iter(self.refused.values()))
-
-    def warnings_for(self, name: str) -> list[EqTensorWarning]:
-        """Warnings that concern a property; that of a metal, say, the dielectric tensors only."""
-        return [w for w in self.warnings if w.properties is None or name in w.properties]
-
-    def record(self) -> dict:
-        """JSON-able account of what was computed: provenance, flags and uncertainty."""
-        uncertainty = {name: one.to_dict() for name, one in self.uncertainty.items()}
-        return {**self.provenance, "flags": list(self.flags), "uncertainty": uncertainty}
-
-    def __getitem__(self, name: str) -> np.ndarray:
-        if name in self.refused:
-            raise self.refused[name]
-        tensor = self.tensors[name]
-        for warning in self.warnings_for(name):
-            warn(warning, stacklevel=2)
-        return tensor
-
-    def __contains__(self, name: object) -> bool:
-        return name in self.tensors
-
-    def get(self, name: str, default=None):
-        return self[name] if name in self else default
-
-    __eq__, __hash__ = object.__eq__, object.__hash__  # by identity: arrays do not compare
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.tensors)
-
-    def __len__(self) -> int:
-        return len(self.tensors)
 
 
 @dataclass(frozen=True)
 class Predictor:
     """Runs a model on crystals.
 
-    model: the trained model; its network is on `device` already and fixes the precision.
-    project: average tensors over the crystal's point group, so that they have its exact symmetry.
-    reduce_cell: predict on the primitive cell (same frame); off for tests of the bare network.
-    symprec: tolerance of the symmetry search in Å.
-    allow_untrained_elements: predict, with a warning, for elements absent from the training data
-        of a property instead of refusing that property.
+    model: the trained model; its network has the device and the precision of `settings` already.
+    settings: see `Settings`.
     """
 
     model: Model
-    device: str = "cpu"
-    project: bool = True
-    reduce_cell: bool = True
-    symprec: float = DEFAULT_SYMPREC
-    allow_untrained_elements: bool = False
+    settings: Settings = field(default_factory=Settings)
 
     @cached_property
     def preparation(self) -> Preparation:
         """Checks, symmetry and graphs as this model needs them."""
         return Preparation(
             self.model.name,
-            {p.trained_on: self.model.trained_elements(p.trained_on) for p in PROPERTIES.values()},
+            {
+                name: self.model.trained_elements(quantity.trained_on)
+                for name, quantity in self.model.quantities.items()
+            },
+            tuple(name for name, q in self.model.quantities.items() if q.insulators_only),
             self.model.network.architecture.cutoff,
-            self.reduce_cell,
-            self.symprec,
-            self.allow_untrained_elements,
+            self.settings,
         )
 
     def predict_one(self, structure) -> Prediction:
@@ -129,95 +61,154 @@ class Predictor:
         """Predictions aligned with `structures`; for a bad crystal the entry holds its error, which
         begins with its label ("crystal 7" where there are no `labels`)."""
         structures = list(structures)
-        results: list[Prediction | None] = [None] * len(structures)
+        results: dict[int, Prediction] = {}
         pending: dict[int, PreparedCrystal] = {}
         edges = 0
+
+        def flush() -> None:
+            results.update(zip(pending, self._evaluate(list(pending.values()))))
+            pending.clear()
+
         prepared = self.preparation.each(structures, workers)
         bar = tqdm(prepared, "crystals", len(structures), disable=not progress)
         for i, crystal in enumerate(bar):
             if isinstance(crystal, EqTensorError):
-                label = labels[i] if labels else f"crystal {i}"
-                located = type(crystal)(f"{label}: {crystal}")
-                results[i] = self._prediction({}, dict.fromkeys(PROPERTIES, located), (), {})
+                error = located(crystal, labels[i] if labels else f"crystal {i}")
+                results[i] = self._prediction(refused=dict.fromkeys(self.model.quantities, error))
                 continue
             pending[i] = crystal
             edges += len(crystal.graph.sender)
             if edges > BATCH_EDGES:
-                self._flush(pending, results)
+                flush()
                 edges = 0
-        self._flush(pending, results)
-        return results
+        flush()
+        return [results[i] for i in range(len(structures))]
 
-    def _flush(self, pending: dict[int, PreparedCrystal], results: list) -> None:
-        for i, prediction in zip(pending, self._evaluate(list(pending.values()))):
-            results[i] = prediction
-        pending.clear()
+    def predict_labelled(
+        self, crystals: Sequence[tuple[str, Atoms | EqTensorError]], workers: int = 1
+    ) -> tuple[list[Labelled], list[EqTensorError]]:
+        """Crystals with label and prediction, and why the others have none.
+
+        Args:
+            crystals: label and crystal, or label and why it could not be read.
+            workers: as of `predict`.
+
+        Returns:
+            (label, atoms, prediction) of all good crystals, and the errors of all bad ones, which
+            begin with the label; each in the given order.
+        """
+        readable = [(label, atoms) for label, atoms in crystals if isinstance(atoms, Atoms)]
+        labels = [label for label, _ in readable]
+        atoms = [atoms for _, atoms in readable]
+        predictions = iter(self.predict(atoms, workers=workers, labels=labels))
+        predicted: list[Labelled] = []
+        failures: list[EqTensorError] = []
+        for label, crystal in crystals:
+            if not isinstance(crystal, Atoms):
+                failures.append(located(crystal, label))
+                continue
+            prediction = next(predictions)
+            if prediction.error is not None:
+                failures.append(prediction.error)
+            else:
+                predicted.append((label, crystal, prediction))
+        return predicted, failures
 
     def _evaluate(self, prepared: list[PreparedCrystal]) -> list[Prediction]:
         if not prepared:
             return []
         network = self.model.network
         with torch.inference_mode():
-            members = network.logarithms(collate([p.graph for p in prepared]).to(self.device))
-            members = {name: value.cpu() for name, value in members.items()}
-            log = {name: value.mean(0) for name, value in members.items()}
-            if self.project:
+            outputs = network.head_outputs(
+                collate([crystal.graph for crystal in prepared]).to(self.settings.device)
+            )
+            outputs = {name: value.cpu() for name, value in outputs.items()}
+            mean = {name: value.mean(0) for name, value in outputs.items()}
+            if self.settings.project:
                 groups = [crystal.rotations for crystal in prepared]
-                for name in TENSOR_HEADS:
-                    log[name] = torch.from_numpy(group_averages(log[name].numpy(), groups))
-            output = {name: value.numpy() for name, value in network.tensors(log).items()}
-        errors = self._uncertainties(members, output, prepared)
-        results = []
-        for i, crystal in enumerate(prepared):
-            values, refused, warnings = {}, dict(crystal.refused), list(crystal.warnings)
-            for name, declared in PROPERTIES.items():
-                tensor = output[declared.output][i]
-                if not np.isfinite(tensor).all():
-                    refused[name] = ModelError(
-                        f"model {self.model.name!r} gave a {name} that is not finite; its weights "
-                        "are unusable in this precision. Try dtype='float64' or another model."
-                    )
-                elif name not in refused:
-                    values[name] = declared.from_network(tensor)
-            known = {name: errors[i][name] for name in values if name in errors[i]}
-            if unfamiliar := tuple(name for name, one in known.items() if one.unfamiliar):
-                warnings.append(
-                    UnfamiliarWarning(
-                        f"{crystal.formula} is unlike the training data of model "
-                        f"{self.model.name!r}: its {', '.join(unfamiliar)} may be off by far more "
-                        "than is usual. Look at `uncertainty` before you use it.",
-                        unfamiliar,
-                    )
-                )
-            results.append(self._prediction(values, refused, warnings, known))
-        return results
+                for name, value in mean.items():
+                    averages = heads()[name].form.group_averages(value.numpy(), groups)
+                    mean[name] = torch.from_numpy(averages)
+            tensors = {name: value.numpy() for name, value in network.tensors(mean).items()}
+        scalars = self._scalars(tensors, prepared)
+        uncertainties = self._uncertainties(outputs, scalars, prepared)
+        return [
+            self._assemble(
+                crystal,
+                {name: arrays[i] for name, arrays in tensors.items()},
+                {name: float(values[i]) for name, values in scalars.items()},
+                uncertainties[i],
+            )
+            for i, crystal in enumerate(prepared)
+        ]
 
-    def _uncertainties(self, members, output, prepared) -> list[dict[str, Uncertainty]]:
+    def _scalars(
+        self, tensors: Mapping[str, np.ndarray], prepared: list[PreparedCrystal]
+    ) -> dict[str, np.ndarray]:
+        """Name -> values (B,) of all scalars of all predicted tensors."""
+        volume = np.array([crystal.volume for crystal in prepared])
+        mass = np.array([crystal.mass for crystal in prepared])
+        atoms = np.array([len(crystal.graph.numbers) for crystal in prepared])
+        density = Density(mass / volume, atoms / volume)
+        scalars: dict[str, np.ndarray] = {}
+        for name, quantity in self.model.quantities.items():
+            scalars |= quantity.scalar_values(tensors[name], density)
+        return scalars
+
+    def _uncertainties(
+        self,
+        outputs: Mapping[str, torch.Tensor],
+        scalars: Mapping[str, np.ndarray],
+        prepared: list[PreparedCrystal],
+    ) -> list[dict[str, Uncertainty]]:
         if self.model.error_model is None:
             return [{}] * len(prepared)
-        log = {name: members[name].numpy() for name in TENSOR_HEADS}
+        arrays = {name: value.numpy() for name, value in outputs.items()}
         numbers = [crystal.graph.numbers for crystal in prepared]
         volumes = [crystal.volume for crystal in prepared]
-        return self.model.error_model.estimate(log, output, numbers, volumes)
+        return self.model.error_model.estimate(arrays, scalars, numbers, volumes)
 
-    def _prediction(self, values, refused, warnings, uncertainty) -> Prediction:
+    def _assemble(
+        self,
+        crystal: PreparedCrystal,
+        arrays: Mapping[str, np.ndarray],
+        scalars: Mapping[str, float],
+        uncertainty: Mapping[str, Uncertainty],
+    ) -> Prediction:
+        """The prediction of a crystal from the network's arrays (*form.shape) of its tensors."""
+        tensors, refused = {}, dict(crystal.refused)
+        for name, quantity in self.model.quantities.items():
+            if not np.isfinite(arrays[name]).all():
+                refused[name] = ModelError(
+                    f"model {self.model.name!r} gave a {name} that is not finite; its weights are "
+                    "unusable in this precision. Try dtype='float64' or another model."
+                )
+            elif name not in refused:
+                tensors[name] = quantity.to_ase(arrays[name])
+        names = [s.name for name in tensors for s in self.model.quantities[name].scalars]
+        uncertainty = {name: uncertainty[name] for name in tensors if name in uncertainty}
+        warnings = list(crystal.warnings)
+        if unfamiliar := tuple(n for n, estimate in uncertainty.items() if estimate.unfamiliar):
+            warnings.append(
+                UnfamiliarWarning(
+                    f"{crystal.formula} is unlike the training data of model "
+                    f"{self.model.name!r}: its {', '.join(unfamiliar)} may be off by far more than "
+                    "is usual. Look at `uncertainty` before you use it.",
+                    unfamiliar,
+                )
+            )
+        return self._prediction(
+            tensors, refused, tuple(warnings), {n: scalars[n] for n in names}, uncertainty
+        )
+
+    def _prediction(
+        self, tensors=None, refused=None, warnings=(), scalars=None, uncertainty=None
+    ) -> Prediction:
         provenance = {
             "model": self.model.name,
             "sha256": self.model.sha256,
             "level_of_theory": self.model.level_of_theory,
         }
-        return Prediction(values, refused, tuple(warnings), uncertainty, provenance)
-
-
-def group_averages(matrices: np.ndarray, groups: Sequence[np.ndarray]) -> np.ndarray:
-    """Averages of (B, 3, 3) or Mandel (B, 6, 6) matrices over their point groups (G, 3, 3).
-
-    Taken of the logarithms, they leave tensors positive definite and stiffness and compliance each
-    other's inverse.
-    """
-    order = np.array([len(group) for group in groups])
-    action = np.concatenate(groups)
-    if matrices.shape[-1] == 6:
-        action = mandel_rotation(action)
-    turned = rotate_rank2(np.repeat(matrices, order, axis=0), action)
-    return np.add.reduceat(turned, np.cumsum(order) - order) / order[:, None, None]
+        return Prediction(
+            tensors or {}, refused or {}, warnings, scalars or {}, uncertainty or {}, provenance
+        )

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 import numpy as np
 from ase import Atoms
 
-from .base import Density, Display, Head, Quantity, Scalar, Surface
+from .base import Density, Display, Head, Quantity, Scalar, Series, Surface
 from .formation_energy import FORMATION_ENERGY
 from .permittivity import ELECTRONIC, TOTAL
 from .stiffness import COMPLIANCE, STIFFNESS
@@ -22,6 +22,7 @@ __all__ = [
     "Head",
     "Quantity",
     "Scalar",
+    "Series",
     "Surface",
     "heads",
     "offered",

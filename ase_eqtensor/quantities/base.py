@@ -76,6 +76,19 @@ class Head:
     floor: float = 0.0
 
 
+@dataclass(frozen=True, eq=False)
+class Series:
+    """Several numbers that follow from a tensor, such as its principal values.
+
+    label: for people. decimals: of printed values.
+    of: the user's array (*shape) to values (k,), ascending.
+    """
+
+    label: str
+    decimals: int
+    of: Callable[[np.ndarray], np.ndarray]
+
+
 @dataclass(frozen=True)
 class Surface:
     """A quantity as a function of direction, to be drawn over the sphere.
@@ -103,7 +116,8 @@ class Display:
         "C".
     unit, scale, decimals: of printed entries; `scale` takes the user's unit to the printed one.
     section: heading under which a report has it, together with others of the same section.
-    note: a sentence on frame, order and meaning, for the section that begins with it.
+    note: a sentence on frame, order and meaning, for that section.
+    ieee: whether people expect it in the axes of IEEE Standard 176-1987, too.
     """
 
     title: str
@@ -114,6 +128,7 @@ class Display:
     decimals: int
     section: str
     note: str = ""
+    ieee: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,6 +144,7 @@ class Quantity:
         (numpy); the user's is in the Cartesian frame of the atoms.
     display: how people see it.
     scalars: numbers that follow from it.
+    series: several numbers each.
     surfaces: pictures of it.
     least_eigenvalue: which no eigenvalue of the network's array can fall below in a stable crystal;
         None if there is no such bound.
@@ -149,6 +165,7 @@ class Quantity:
     to_ase: Callable[[np.ndarray], np.ndarray] = np.asarray
     from_ase: Callable[[np.ndarray], np.ndarray] = np.asarray
     scalars: tuple[Scalar, ...] = ()
+    series: tuple[Series, ...] = ()
     surfaces: tuple[Surface, ...] = ()
     least_eigenvalue: float | None = None
     insulators_only: bool = False
@@ -188,6 +205,13 @@ class Quantity:
         return float(np.linalg.norm(p - t) / np.linalg.norm(t))
 
     def scalar_values(self, arrays: np.ndarray, density: Density) -> dict[str, np.ndarray]:
-        """Name of each scalar -> values (B,), of the network's arrays (B, *form.shape)."""
-        with np.errstate(divide="ignore", invalid="ignore"):  # NaN where there is no such number
-            return {scalar.name: scalar.of(arrays, density) for scalar in self.scalars}
+        """Name of each scalar -> values (B,), of the network's arrays (B, *form.shape); NaN where
+        there is no such number."""
+        finite = np.isfinite(arrays).all(axis=tuple(range(1, arrays.ndim)))
+        good = Density(density.mass[finite], density.number[finite])
+        values = {}
+        for scalar in self.scalars:
+            values[scalar.name] = np.full(len(arrays), np.nan)
+            with np.errstate(divide="ignore", invalid="ignore"):  # NaN: there is no such number
+                values[scalar.name][finite] = scalar.of(arrays[finite], good)
+        return values

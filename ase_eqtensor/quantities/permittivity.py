@@ -8,7 +8,7 @@ import torch
 from ..tensors.directional import permittivity_along
 from ..tensors.exponential import exponential
 from ..tensors.forms import SYMMETRIC
-from .base import Density, Display, Head, Quantity, Scalar, Surface
+from .base import Density, Display, Head, Quantity, Scalar, Series, Surface
 
 ELECTRONIC_NAME, TOTAL_NAME = "electronic_dielectric_tensor", "dielectric_tensor"
 SECTION = "Dielectric tensors"
@@ -21,8 +21,20 @@ def _trace_third(permittivity: np.ndarray, _: Density) -> np.ndarray:
     return np.einsum("bii->b", permittivity) / 3
 
 
+def refractive_indices(permittivity: np.ndarray) -> np.ndarray:
+    """Principal refractive indices (..., 3), ascending: roots of the eigenvalues of eps_inf.
+
+    Those of light far below the band gap and above the lattice vibrations, in a crystal that is not
+    magnetic.
+
+    Args:
+        permittivity: (..., 3, 3).
+    """
+    return np.sqrt(np.linalg.eigvalsh(permittivity))
+
+
 def _refractive_index(permittivity: np.ndarray, _: Density) -> np.ndarray:
-    return np.sqrt(np.linalg.eigvalsh(permittivity)).mean(axis=1)
+    return refractive_indices(permittivity).mean(axis=-1)
 
 
 def _susceptibility(tensors: Mapping[str, np.ndarray]) -> np.ndarray | None:
@@ -85,6 +97,7 @@ ELECTRONIC = Quantity(
         Scalar("eps_inf", "ε∞, trace / 3", "eps_inf", "", _trace_third, 1.0, headline=True),
         Scalar("refractive_index", "Refractive index, mean", "n", "", _refractive_index, 1.0),
     ),
+    series=(Series("Principal refractive indices", 3, refractive_indices),),
     surfaces=_ellipsoid("electronic-dielectric-tensor", _ELECTRONIC_TITLE),
     least_eigenvalue=1.0,
     insulators_only=True,

@@ -126,6 +126,7 @@ STIFFNESS = Quantity(
         "these K and G; the universal anisotropy is 5 G_V/G_R + K_V/K_R − 6, zero if isotropic. "
         "The least eigenvalue (Mandel form) has to be positive in a stable crystal; a predicted "
         "stiffness always is positive definite, so this proves nothing about the crystal.",
+        ieee=True,
     ),
     scalars=SCALARS,
     surfaces=SURFACES,

@@ -11,18 +11,11 @@ from ase import Atoms
 from ase.data import chemical_symbols, covalent_radii
 from ase.data.colors import jmol_colors
 
-from ..tensors.directional import (
-    linear_compressibility,
-    permittivity_along,
-    shear_modulus,
-    youngs_modulus,
-)
-from ..tensors.notation import GPA
+from ..quantities import Quantity
 from .numbers import direction, number
 
 POLAR, AZIMUTH = 49, 97  # points of a surface, 3.75 degrees apart: axes and diagonals are there
 ISOTROPIC = 1e-4  # relative difference between directions that is not worth a colour scale
-SHEAR = ("least shear modulus", "greatest shear modulus")
 FACE = 1e-3  # fractional distance to a face within which an atom is drawn on both sides
 DARK = "#1f2933"
 ZOOM = 1.8  # of a surface within its frame
@@ -47,21 +40,20 @@ class Picture:
 
 
 @dataclass(frozen=True)
-class Surface:
-    """A quantity on the sphere of directions.
+class Branch:
+    """A function on the sphere of directions.
 
-    name: of the quantity.
+    name: of the function.
     of: directions (..., 3) to its values (...).
-    points: directions (..., 3) and values (...) to where they are drawn, (..., 3); by default along
-        the direction, as far as the absolute value.
+    points: directions (..., 3) and values (...) to where they are drawn, (..., 3).
     """
 
     name: str
     of: Callable[[np.ndarray], np.ndarray]
-    points: Callable[[np.ndarray, np.ndarray], np.ndarray] = lambda n, v: np.abs(v)[..., None] * n
+    points: Callable[[np.ndarray, np.ndarray], np.ndarray]
 
     def extreme(self, sign: int) -> tuple[float, np.ndarray]:
-        """The largest value of `sign` times the quantity, and a direction (3,) where it is."""
+        """The largest value of `sign` times the function, and a direction (3,) where it is."""
         n, width = sphere().reshape(-1, 3), np.pi / (POLAR - 1)
         while True:
             # rounding lets the first of directions that are equal by symmetry win
@@ -120,65 +112,58 @@ def structure_picture(atoms: Atoms) -> Picture:
     return Picture("structure", "Unit cell", figure, caption)
 
 
-def elastic_pictures(stiffness: np.ndarray, cell: np.ndarray) -> list[Picture]:
-    """Young's modulus, shear modulus and linear compressibility by direction.
+def surface_pictures(
+    quantity: Quantity, tensor: np.ndarray, cell: np.ndarray, flags: tuple[str, ...] = ()
+) -> list[Picture]:
+    """The surfaces of a quantity.
 
     Args:
-        stiffness: (6, 6) in eV/Å^3, Voigt order xx yy zz yz xz xy.
+        quantity: which.
+        tensor: (*shape) in the user's form and unit.
         cell: (3, 3) lattice vectors as rows; their directions are drawn.
+        flags: of the warnings that concern it, written into the figures.
     """
-    gpa = np.asarray(stiffness) / GPA
-    young = Surface("Young’s modulus", partial(youngs_modulus, gpa))
-    shear = [Surface(name, lambda n, k=k: shear_modulus(gpa, n)[k]) for k, name in enumerate(SHEAR)]
-    squeeze = Surface("linear compressibility", lambda n: 1e3 * linear_compressibility(gpa, n))
-    sign = ""
-    if squeeze.extreme(-1)[0] < 0:
-        sign = " Negative where the crystal stretches; the distance is the absolute value there."
-    return [
-        _surface_picture("young", "Young’s modulus", "GPa", [young], cell,
-                         "Stress over strain of uniaxial tension along each direction."),
-        _surface_picture("shear", "Shear modulus", "GPa", shear, cell,
-                         "For the plane normal to each direction, the least or the greatest over "
-                         "the shear directions in that plane."),
-        _surface_picture("compressibility", "Linear compressibility", "1/TPa", [squeeze], cell,
-                         "Relative shortening along each direction per hydrostatic pressure."
-                         + sign),
-    ]  # fmt: skip
+    pictures = []
+    for surface in quantity.surfaces:
+        points = _ellipsoid(tensor) if surface.ellipsoid else _radial
+        branches = [
+            Branch(name, partial(function, tensor), points)
+            for name, function in surface.branches.items()
+        ]
+        caption = surface.caption
+        if any(branch.extreme(-1)[0] < 0 for branch in branches):
+            caption += " Where it is negative, the distance is the absolute value."
+        picture = _surface_picture(
+            surface.key, surface.title, surface.unit, branches, cell, caption
+        )
+        if flags:
+            _annotate(picture.figure, flags)
+        pictures.append(picture)
+    return pictures
 
 
-def dielectric_picture(
-    key: str, title: str, permittivity: np.ndarray, cell: np.ndarray, flags: tuple[str, ...]
-) -> Picture:
-    """The ellipsoid of the displacement D/eps_0 that a unit field has, by direction of the field.
+def _radial(n: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Points along the directions n (..., 3), as far as the absolute values (...)."""
+    return np.abs(values)[..., None] * n
 
-    Args:
-        key, title: of the picture.
-        permittivity: (3, 3); its eigenvalues are the semi-axes.
-        cell: (3, 3) lattice vectors as rows, drawn as directions.
-        flags: of the warnings that concern it, written into the figure.
-    """
-    ellipsoid = Surface(
-        "permittivity", partial(permittivity_along, permittivity), lambda n, _: n @ permittivity
-    )
-    picture = _surface_picture(
-        key, title, "", [ellipsoid], cell,
-        "Ellipsoid of the displacement D/ε₀ for a unit field in every direction; its semi-axes are "
-        "the principal values. Coloured by the permittivity along the field.",
+
+def _ellipsoid(tensor: np.ndarray) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
+    return lambda n, _: n @ tensor
+
+
+def _annotate(figure: go.Figure, flags: tuple[str, ...]) -> None:
+    figure.update_scenes(domain={"y": [0.08, 0.78]})
+    words = ", ".join(flag.replace("_", " ") for flag in flags)
+    figure.add_annotation(
+        text=f"<b>Do not trust blindly:<br>{words}</b>",
+        x=0.5, y=1, xref="paper", yref="paper", yanchor="top", yshift=-28, showarrow=False,
+        font={"size": 14, "color": "#8a1c1c"}, bgcolor="rgba(255,255,255,0.85)",
+        bordercolor="#8a1c1c", borderpad=4,
     )  # fmt: skip
-    if flags:
-        picture.figure.update_scenes(domain={"y": [0.08, 0.78]})
-        picture.figure.add_annotation(
-            text="<b>Do not trust blindly:<br>" + ", ".join(f.replace("_", " ") for f in flags)
-            + "</b>",
-            x=0.5, y=1, xref="paper", yref="paper", yanchor="top", yshift=-28, showarrow=False,
-            font={"size": 14, "color": "#8a1c1c"}, bgcolor="rgba(255,255,255,0.85)",
-            bordercolor="#8a1c1c", borderpad=4,
-        )  # fmt: skip
-    return picture
 
 
 def _surface_picture(
-    key: str, title: str, unit: str, surfaces: list[Surface], cell: np.ndarray, caption: str
+    key: str, title: str, unit: str, surfaces: list[Branch], cell: np.ndarray, caption: str
 ) -> Picture:
     """Surfaces on one scale; the first is shown, the others on request."""
     n, figure = sphere(), go.Figure()
@@ -222,7 +207,7 @@ def _hover_text(values: np.ndarray, n: np.ndarray, unit: str) -> np.ndarray:
     return np.array(text, dtype=object).reshape(values.shape)
 
 
-def _extremes(surface: Surface, unit: str) -> str:
+def _extremes(surface: Branch, unit: str) -> str:
     """A sentence with the smallest and largest value and where they are."""
     name = surface.name[0].upper() + surface.name[1:]
     ends = [surface.extreme(-1), surface.extreme(1)]

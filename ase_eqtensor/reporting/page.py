@@ -1,5 +1,6 @@
 """The page of a report: what is computed of a crystal, put into the template."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -9,42 +10,46 @@ from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
 from .. import __version__
-from ..analysis import to_ieee
+from ..analysis import ieee_rotation
 from ..calculator import EqTensorCalculator
 from ..crystal.symmetry import CrystalSymmetry, analyse
 from ..models.training_crystals import TrainingCrystal, reduced_formula
-from ..prediction.predictor import Prediction
-from ..properties import PROPERTIES
+from ..prediction.prediction import Prediction
+from ..quantities import Quantity, scalars
 from . import tables
-from .comparison import scalars, training_scalars
-from .figures import Picture, dielectric_picture, elastic_pictures, structure_picture
+from .comparison import training_scalars
+from .figures import Picture, structure_picture, surface_pictures
 from .numbers import fixed, formula_markup, number, space_group_markup
 
-ELASTIC = ("elasticity_tensor", "compliance_tensor")
-DIELECTRIC = ("electronic_dielectric_tensor", "dielectric_tensor")
+
+@dataclass(frozen=True)
+class Section:
+    """Quantities that a page has under one heading.
+
+    key: of the heading in the page. names: of all of them, also of those that are refused.
+    notes: what a reader should know of frame, order and meaning.
+    panels: of the predicted ones; derived: of those that are inverses of others.
+    """
+
+    key: str
+    title: str
+    names: list[str]
+    notes: list[str]
+    panels: list[tables.TensorPanel]
+    derived: list[tables.TensorPanel]
+    pictures: list[Picture]
 
 
 def render(atoms: Atoms, calculator: EqTensorCalculator) -> str:
-    """The HTML page of a crystal, with everything in it; see `write_report`."""
+    """The HTML page of a crystal, with everything in it; see `report`."""
     prediction = calculator.predictor.predict_one(atoms)
     if prediction.error is not None:
         raise prediction.error
-    predictor, seen = calculator.predictor, calculator.seen(atoms)
-    symmetry = analyse(atoms, predictor.symprec)
-    rotations = symmetry.rotations if predictor.project else np.eye(3)[None]
-    tensors = prediction.tensors
-    panels = {
-        name: tables.tensor_panel(name, prediction, rotations, seen)
-        for name in PROPERTIES
-        if name in tensors
-    }
-    predicted = scalars(tensors, atoms)
-    training = training_scalars(calculator.model.training_crystals)
+    model, settings = calculator.model, calculator.predictor.settings
+    seen = calculator.seen(atoms)
+    symmetry = analyse(atoms, settings.symprec)
+    headlines = [s for q in model.quantities.values() for s in q.scalars if s.headline]
     reference = tables.first_principles(seen)
-    pictures = _pictures(atoms, prediction)
-    ieee = None
-    if "elasticity_tensor" in tensors and symmetry.known:
-        ieee = tables.ieee_table(to_ieee(tensors["elasticity_tensor"], atoms))
     formula = reduced_formula(atoms)
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
@@ -57,44 +62,59 @@ def render(atoms: Atoms, calculator: EqTensorCalculator) -> str:
         formula=formula,
         formula_markup=formula_markup(formula),
         structure=_structure(atoms, symmetry),
+        structure_picture=structure_picture(atoms),
         warnings=prediction.warnings,
         refused=prediction.refused,
-        rows=tables.scalar_rows(prediction, predicted, reference, training),
-        stable=predicted["least_eigenvalue_gpa"] > 0 if "elasticity_tensor" in tensors else None,
+        rows=tables.scalar_rows(prediction, reference, training_scalars(model.training_crystals)),
         has_reference=bool(reference),
-        indices=_indices(prediction),
-        elastic=[panels[name] for name in ELASTIC if name in panels],
-        dielectric=[panels[name] for name in DIELECTRIC if name in panels],
-        ieee=ieee,
-        pictures=pictures,
-        known=[_known(one) for one in seen if one.atoms is not None],
-        bare=[one.source_id for one in seen if one.atoms is None],
+        sections=_sections(atoms, calculator, prediction, symmetry, seen),
+        headlines=[f"{s.label}, {s.unit}" if s.unit else s.label for s in headlines],
+        entries=[_entry(c, [s.name for s in headlines]) for c in seen if c.atoms is not None],
+        bare=[crystal.source_id for crystal in seen if crystal.atoms is None],
         told=_told(seen),
-        model=calculator.model,
-        predictor=predictor,
+        model=model,
+        settings=settings,
         version=__version__,
         plotlyjs=Markup(get_plotlyjs()),
     )
 
 
-def _pictures(atoms: Atoms, prediction: Prediction) -> dict[str, list[Picture]]:
-    """The pictures of each section."""
-    tensors, cell = prediction.tensors, atoms.cell[:]
-    elastic = []
-    if "elasticity_tensor" in tensors:
-        elastic = elastic_pictures(tensors["elasticity_tensor"], cell)
-    dielectric = [
-        dielectric_picture(
-            name.replace("_", "-"),
-            tables.KINDS[name].title,
-            tensors[name],
-            cell,
-            tuple(w.flag for w in prediction.warnings_for(name)),
+def _sections(
+    atoms: Atoms,
+    calculator: EqTensorCalculator,
+    prediction: Prediction,
+    symmetry: CrystalSymmetry,
+    seen: list[TrainingCrystal],
+) -> list[Section]:
+    """The sections of all quantities of the model, in their order."""
+    rotations = symmetry.rotations
+    if not calculator.predictor.settings.project:
+        rotations = np.eye(3)[None]
+    ieee = ieee_rotation(atoms) if symmetry.known else None
+    groups: dict[str, list[Quantity]] = {}
+    for quantity in calculator.model.quantities.values():
+        groups.setdefault(quantity.display.section, []).append(quantity)
+    sections = []
+    for index, (title, quantities) in enumerate(groups.items()):
+        predicted = [q for q in quantities if q.name in prediction.tensors]
+        panels = [tables.tensor_panel(q, prediction, rotations, seen, ieee) for q in predicted]
+        pictures = []
+        for quantity in predicted:
+            flags = tuple(w.flag for w in prediction.warnings_for(quantity.name))
+            tensor = prediction.tensors[quantity.name]
+            pictures += surface_pictures(quantity, tensor, atoms.cell[:], flags)
+        sections.append(
+            Section(
+                f"section-{index}",
+                title,
+                [quantity.name for quantity in quantities],
+                [quantity.display.note for quantity in quantities if quantity.display.note],
+                [panel for panel in panels if not panel.quantity.inverse_of],
+                [panel for panel in panels if panel.quantity.inverse_of],
+                pictures,
+            )
         )
-        for name in DIELECTRIC
-        if name in tensors
-    ]
-    return {"structure": [structure_picture(atoms)], "elastic": elastic, "dielectric": dielectric}
+    return sections
 
 
 def _structure(atoms: Atoms, symmetry: CrystalSymmetry) -> dict:
@@ -124,32 +144,25 @@ def _structure(atoms: Atoms, symmetry: CrystalSymmetry) -> dict:
     }
 
 
-def _indices(prediction: Prediction) -> str:
-    name = "electronic_dielectric_tensor"
-    found = prediction.tensors.get(name)
-    return "" if found is None else tables.principal_indices(found)
-
-
-def _known(one: TrainingCrystal) -> dict:
+def _entry(crystal: TrainingCrystal, names: list[str]) -> dict:
     """A line of the table of training crystals with the same formula."""
-    found = scalars(one.tensors, one.atoms)
-    names = ("k_vrh_gpa", "g_vrh_gpa", "eps_inf", "eps_total")
+    values = scalars(crystal.tensors, crystal.atoms)
     return {
-        "source_id": one.source_id,
-        "dataset": one.dataset,
-        "relation": "same structure" if one.same_structure else "another structure",
-        "values": [number(found[name]) if name in found else "–" for name in names],
+        "source_id": crystal.source_id,
+        "dataset": crystal.dataset,
+        "relation": "same structure" if crystal.same_structure else "another structure",
+        "values": [number(values[name]) if name in values else "–" for name in names],
     }
 
 
 def _told(seen: list[TrainingCrystal]) -> str:
     """Whether the crystal is in the training data, in a sentence."""
-    if same := dict.fromkeys(one.source_id for one in seen if one.same_structure):
+    if same := dict.fromkeys(crystal.source_id for crystal in seen if crystal.same_structure):
         return (
             f"This structure is in the training data, as {', '.join(same)}: the model has seen its "
             "first-principles values, which stand beside the predicted ones on this page."
         )
-    if any(one.same_structure is None for one in seen):
+    if any(crystal.same_structure is None for crystal in seen):
         return (
             "The formula is in the training data, in an entry whose structure is not on record; "
             "it may be this one."

@@ -1,7 +1,7 @@
 """Which entries of a tensor vanish or hang together by symmetry, whatever their values.
 
-Every entry of a tensor averaged over the point group is a linear function of the 6 or 21 numbers
-that a tensor without symmetry has. Entries with the same function are equal in every crystal of
+Every entry of a tensor averaged over the point group is a linear function of the components that a
+tensor without symmetry has. Entries with the same function are equal in every crystal of
 that group in that orientation, those with the zero function vanish; nothing is read off the
 predicted numbers, which may agree by accident.
 """
@@ -11,11 +11,11 @@ from itertools import combinations_with_replacement, permutations
 
 import numpy as np
 
-from ..tensors.notation import rotate_rank2, rotate_stiffness
+from ..quantities import Quantity
 
 TOLERANCE = 1e-6  # of coefficients of order 1
 _RATIOS = {1.0: "", -1.0: "−", 2.0: "2", -2.0: "−2", 0.5: "½", -0.5: "−½"}
-_ENGINEERING = np.outer([1, 1, 1, 2, 2, 2], [1, 1, 1, 2, 2, 2])  # Voigt compliance over S_ijkl
+_FACTORS = {0.5: "½", 2.0: "2", 1.0: ""}  # of differences, as C66 = ½(C11 − C12)
 
 
 @dataclass(frozen=True)
@@ -37,14 +37,14 @@ class Pattern:
     independent: int
 
 
-def tensor_pattern(symbol: str, rotations: np.ndarray) -> Pattern:
-    """The pattern of a stiffness "C", a compliance "S" (engineering shear) or a permittivity "ε".
+def tensor_pattern(quantity: Quantity, rotations: np.ndarray) -> Pattern:
+    """The pattern of the user's array (n, n) of a quantity.
 
     Args:
-        symbol: which of the three, and how relations call it.
+        quantity: which relations call by its symbol.
         rotations: (G, 3, 3) Cartesian point group.
     """
-    rows = _functions(symbol, rotations)
+    symbol, rows = quantity.display.symbol, _functions(quantity, rotations)
     n = len(rows)
     places = list(combinations_with_replacement(range(n), 2))
     zero = np.abs(rows).max(axis=-1) < TOLERANCE
@@ -68,15 +68,11 @@ def tensor_pattern(symbol: str, rotations: np.ndarray) -> Pattern:
     return Pattern(zero, numbers, tuple(equal), tuple(differences), int(independent))
 
 
-def _functions(symbol: str, rotations: np.ndarray) -> np.ndarray:
-    """(n, n, m): coefficients of each entry in the m numbers of a tensor without symmetry."""
-    n = 3 if symbol == "ε" else 6
-    basis = np.zeros((n * (n + 1) // 2, n, n))
-    for k, (i, j) in enumerate(combinations_with_replacement(range(n), 2)):
-        basis[k, i, j] = basis[k, j, i] = 1
-    rotate = rotate_rank2 if n == 3 else rotate_stiffness
-    averaged = rotate(basis[:, None], rotations).mean(axis=1)
-    return np.moveaxis(averaged * _ENGINEERING if symbol == "S" else averaged, 0, -1)
+def _functions(quantity: Quantity, rotations: np.ndarray) -> np.ndarray:
+    """(n, n, m): coefficients of each entry in the m components of a tensor without symmetry."""
+    basis = quantity.form.basis().numpy()
+    averaged = quantity.form.rotate(basis[:, None], rotations).mean(axis=1)
+    return np.moveaxis(quantity.to_ase(averaged), 0, -1)
 
 
 def _ratio(row: np.ndarray, first: np.ndarray) -> float | None:
@@ -88,16 +84,16 @@ def _ratio(row: np.ndarray, first: np.ndarray) -> float | None:
 
 def _differences(symbol: str, rows: np.ndarray, firsts: list[tuple[int, int]]) -> list[str]:
     """Relations c = f (a - b) among entries of different groups, as hexagonal crystals have."""
-    factor, shown = {"C": (0.5, "½"), "S": (2.0, "2"), "ε": (1.0, "")}[symbol]
-    found = []
+    relations = []
     for c in firsts:
-        others = (p for p in firsts if p != c)
-        for a, b in permutations(others, 2):
-            if a[0] == a[1] and np.abs(rows[c] - factor * (rows[a] - rows[b])).max() < TOLERANCE:
-                names = (_name(symbol, place) for place in (c, a, b))
-                found.append("{} = {}({} − {})".format(next(names), shown, *names))
+        pairs = permutations((p for p in firsts if p != c), 2)
+        candidates = ((a, b, f) for a, b in pairs if a[0] == a[1] for f in _FACTORS)
+        for a, b, factor in candidates:
+            if np.abs(rows[c] - factor * (rows[a] - rows[b])).max() < TOLERANCE:
+                left, first, second = (_name(symbol, place) for place in (c, a, b))
+                relations.append(f"{left} = {_FACTORS[factor]}({first} − {second})")
                 break
-    return found
+    return relations
 
 
 def _name(symbol: str, place: tuple[int, int]) -> str:

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..analysis import refractive_indices
 from ..models.training_crystals import TrainingCrystal
-from ..prediction.predictor import Prediction
-from ..tensors.notation import GPA
-from .comparison import Standing, relative_error, scalars, standing
+from ..models.uncertainty import LEVELS
+from ..prediction.prediction import Prediction
+from ..quantities import QUANTITIES, Quantity, scalars
+from .comparison import Standing, standing
 from .numbers import fixed, number
 from .pattern import Pattern, tensor_pattern
 
@@ -46,88 +46,85 @@ class TensorTable:
 class TensorPanel:
     """A predicted tensor with all that belongs to it.
 
-    name: of the property.
+    quantity: what it is.
+    series: label and values of each of the quantity's series, as text.
     bounds: relative error, (expected, safe) for one crystal in two and nine in ten; None if the
         model was never calibrated.
+    ieee: the tensor in IEEE axes, for those that people expect so.
     references: the same tensor from first principles, each with the relative error of the
         predicted one.
     """
 
-    name: str
+    quantity: Quantity
     table: TensorTable
     pattern: Pattern
-    bounds: tuple[float, float] | None
+    series: list[tuple[str, str]]
+    bounds: tuple[float, ...] | None
     references: list[tuple[TensorTable, float]]
-
-
-@dataclass(frozen=True)
-class _Kind:
-    title: str
-    symbol: str
-    unit: str
-    scale: float  # from the unit of `PROPERTIES`
-    decimals: int
-
-
-KINDS = {
-    "elasticity_tensor": _Kind("Stiffness C", "C", "GPa", 1 / GPA, 1),
-    "compliance_tensor": _Kind("Compliance S, engineering shear", "S", "1/TPa", 1e3 * GPA, 2),
-    "electronic_dielectric_tensor": _Kind("Electronic permittivity ε∞", "ε", "", 1.0, 2),
-    "dielectric_tensor": _Kind("Total static permittivity ε", "ε", "", 1.0, 2),
-}
+    ieee: TensorTable | None
 
 
 def tensor_panel(
-    name: str, prediction: Prediction, rotations: np.ndarray, seen: list[TrainingCrystal]
+    quantity: Quantity,
+    prediction: Prediction,
+    rotations: np.ndarray,
+    seen: list[TrainingCrystal],
+    ieee: np.ndarray | None,
 ) -> TensorPanel:
-    """The panel of a property that was predicted.
+    """The panel of a quantity that was predicted.
 
     Args:
-        name: of the property.
+        quantity: which.
         prediction: of the crystal.
         rotations: (G, 3, 3) its Cartesian point group.
         seen: crystals of the training data with its formula.
+        ieee: (3, 3) rotation to its IEEE axes; None where they are not known.
     """
-    kind, value = KINDS[name], prediction.tensors[name]
-    pattern = tensor_pattern(kind.symbol, rotations)
-    known = prediction.uncertainty.get(name)
+    name, title = quantity.name, quantity.display.title
+    tensor = prediction.tensors[name]
+    pattern = tensor_pattern(quantity, rotations)
+    estimate = prediction.uncertainty.get(name)
     references = [
         (
-            _table(f"First principles, {one.source_id}", kind, one.tensors[name], pattern),
-            relative_error(value, one.tensors[name]),
+            _table(f"First principles, {c.source_id}", quantity, c.tensors[name], pattern),
+            quantity.relative_error(tensor, c.tensors[name]),
         )
-        for one in seen
-        if one.same_structure and name in one.tensors
+        for c in seen
+        if c.same_structure and name in c.tensors
     ]
+    in_ieee = None
+    if quantity.display.ieee and ieee is not None:
+        turned = quantity.rotate(tensor, ieee)
+        shape = turned.shape  # no marks: the frame is not the crystal's
+        bare = Pattern(np.isclose(turned, 0, atol=1e-6), np.full(shape, -1), (), (), 0)
+        in_ieee = _table(f"{title} in IEEE axes", quantity, turned, bare)
     return TensorPanel(
-        name,
-        _table(kind.title, kind, value, pattern),
+        quantity,
+        _table(title, quantity, tensor, pattern),
         pattern,
-        known and (known.relative_error[0.5], known.relative_error[0.9]),
+        [
+            (series.label, ", ".join(fixed(x, series.decimals) for x in series.of(tensor)))
+            for series in quantity.series
+        ],
+        estimate and tuple(estimate.relative_error[level] for level in LEVELS),
         references,
+        in_ieee,
     )
 
 
-def ieee_table(stiffness: np.ndarray) -> TensorTable:
-    """A stiffness (6, 6) in IEEE axes, eV/Å^3, without marks: the frame is not the crystal's."""
-    kind = KINDS["elasticity_tensor"]
-    plain = Pattern(np.isclose(stiffness, 0, atol=1e-6), np.full((6, 6), -1), (), (), 0)
-    return _table("Stiffness C in IEEE axes", kind, stiffness, plain)
-
-
-def _table(title: str, kind: _Kind, value: np.ndarray, pattern: Pattern) -> TensorTable:
-    n = len(value)
+def _table(title: str, quantity: Quantity, tensor: np.ndarray, pattern: Pattern) -> TensorTable:
+    n, display = len(tensor), quantity.display
     rows = []
     for i in range(n):
         row = []
         for j in range(n):
-            text, group = fixed(value[i, j] * kind.scale, kind.decimals), pattern.group[i, j]
+            text, group = fixed(tensor[i, j] * display.scale, display.decimals), pattern.group[i, j]
             # a first-principles tensor may break the symmetry, and then shows by how much
             zero = bool(pattern.zero[i, j]) and float(text.replace("−", "-")) == 0
             letter = chr(ord("a") + group) if group >= 0 else ""
             row.append(Entry("·" if zero else text, letter, zero, i > j))
         rows.append(row)
-    return TensorTable(title, kind.unit, VOIGT if n == 6 else AXES, rows)
+    return TensorTable(title, display.unit, VOIGT if n == 6 else AXES, rows)
 
 
 @dataclass(frozen=True)
@@ -147,64 +144,44 @@ class ScalarRow:
     flags: tuple[str, ...]
 
 
-_SCALARS = (  # label, unit, name in `scalars`, property, name in `uncertainty.SCALARS`
-    ("Bulk modulus K", "GPa", "k_vrh_gpa", "elasticity_tensor", "k_vrh_gpa"),
-    ("Shear modulus G", "GPa", "g_vrh_gpa", "elasticity_tensor", "g_vrh_gpa"),
-    ("Young’s modulus E", "GPa", "young_gpa", "elasticity_tensor", None),
-    ("Poisson ratio ν", "", "poisson", "elasticity_tensor", None),
-    ("Universal anisotropy", "", "universal_anisotropy", "elasticity_tensor", None),
-    ("Debye temperature", "K", "debye_k", "elasticity_tensor", None),
-    ("Stability: least eigenvalue of C", "GPa", "least_eigenvalue_gpa", "elasticity_tensor", None),
-    ("ε∞, trace / 3", "", "eps_inf", "electronic_dielectric_tensor", "trace_third"),
-    ("ε total, trace / 3", "", "eps_total", "dielectric_tensor", "trace_third"),
-    ("Refractive index, mean", "", "refractive_index", "electronic_dielectric_tensor", None),
-)
-
-
 def scalar_rows(
     prediction: Prediction,
-    predicted: Mapping[str, float],
     reference: Mapping[str, float],
     training: Mapping[str, np.ndarray],
 ) -> list[ScalarRow]:
-    """Lines of all scalars of the properties that were predicted.
+    """Lines of all scalars of the tensors that were predicted.
 
     Args:
         prediction: of the crystal.
-        predicted, reference: `scalars` of its tensors and of first-principles ones.
+        reference: name of the scalar -> its value from first principles.
         training: `training_scalars`.
     """
     rows = []
-    for label, unit, name, of, estimate in _SCALARS:
-        if name not in predicted:
-            continue
-        flags = (w.flag for w in prediction.warnings_for(of) if w.properties)
-        interval = ""
-        if estimate and of in prediction.uncertainty:
-            low, high = prediction.uncertainty[of].scalars[estimate].bounds[0.9]
-            interval = f"{number(low)} to {number(high)}"
-        rows.append(
-            ScalarRow(
-                label,
-                f"{number(predicted[name])} {unit}".strip(),
-                interval,
-                standing(predicted[name], training.get(name)),
-                f"{number(reference[name])} {unit}".strip() if name in reference else "",
-                tuple(flag.replace("_", " ") for flag in flags),
+    for name in prediction.tensors:
+        flags = (w.flag.replace("_", " ") for w in prediction.warnings_for(name) if w.properties)
+        flags = tuple(dict.fromkeys(flags))
+        for scalar in QUANTITIES[name].scalars:
+            value = prediction.scalars[scalar.name]
+            interval = prediction.interval(scalar.name)
+            rows.append(
+                ScalarRow(
+                    scalar.label,
+                    f"{number(value)} {scalar.unit}".strip(),
+                    interval and " to ".join(number(end) for end in interval) or "",
+                    standing(value, training.get(scalar.name)),
+                    f"{number(reference[scalar.name])} {scalar.unit}".strip()
+                    if scalar.name in reference
+                    else "",
+                    flags,
+                )
             )
-        )
     return rows
 
 
-def principal_indices(permittivity: np.ndarray) -> str:
-    """The three principal refractive indices of eps_inf (3, 3), as text."""
-    return ", ".join(fixed(index, 3) for index in refractive_indices(permittivity))
-
-
 def first_principles(seen: list[TrainingCrystal]) -> dict[str, float]:
-    """`scalars` of the training crystals with the same structure; the first of several counts."""
-    found: dict[str, float] = {}
-    for one in seen:
-        if one.same_structure:
-            found = scalars(one.tensors, one.atoms) | found
-    return found
+    """Scalars of the training crystals with the same structure; the first of several counts."""
+    values: dict[str, float] = {}
+    for crystal in seen:
+        if crystal.same_structure and crystal.atoms:
+            values = scalars(crystal.tensors, crystal.atoms) | values
+    return values

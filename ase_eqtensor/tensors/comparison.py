@@ -1,4 +1,4 @@
-"""How far two tensors are apart (torch or numpy; arrays in the orthonormal forms of forms.py)."""
+"""Relative distance of two tensors of one unit and frame, in the orthonormal forms of forms.py."""
 
 import numpy as np
 import torch
@@ -10,7 +10,7 @@ def relative_errors(predicted: np.ndarray, target: np.ndarray) -> np.ndarray:
 
 
 def relative_loss(predicted: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
-    """The same (B,) with a gradient that stays finite at an exact hit (torch)."""
-    # the tiny floor keeps the gradient of the norm finite at an exact hit
+    """`relative_errors` (B,) of tensors (B, n, m) as a loss, with a finite gradient at P = T."""
+    # thanks to the tiny second term: the gradient of the norm alone is not finite there
     difference = (predicted - target).square().sum((-2, -1)) + 1e-12 * target.square().sum((-2, -1))
     return difference.sqrt() / target.norm(dim=(-2, -1))

@@ -20,9 +20,9 @@ from .notation import (
 
 
 def compliance_cartesian(stiffness: np.ndarray) -> np.ndarray:
-    """S_ijkl (3, 3, 3, 3), the inverse of a Voigt stiffness (6, 6), in the inverse of its unit.
+    """S_ijkl (3, 3, 3, 3), the inverse of a Voigt stiffness (6, 6), in its frame and inverse unit.
 
-    Order xx yy zz yz xz xy. Raises numpy.linalg.LinAlgError for a singular stiffness.
+    Voigt order xx yy zz yz xz xy. Raises numpy.linalg.LinAlgError for a singular stiffness.
     """
     compliance = np.linalg.inv(np.asarray(stiffness, dtype=float))
     return voigt_to_cartesian(mandel_to_voigt(compliance_voigt_to_mandel(compliance)))
@@ -73,11 +73,11 @@ def shear_modulus(stiffness: np.ndarray, directions: np.ndarray) -> tuple[np.nda
 
 
 def permittivity_along(permittivity: np.ndarray, directions: np.ndarray) -> np.ndarray:
-    """Relative permittivity n_i n_j eps_ij along n: the component of D along a field E || n, over
-    eps_0 E (Nye, ch. IV).
+    """Relative permittivity n_i n_j eps_ij along n: the component along n of the displacement D in
+    a field E parallel to n, over eps_0 E (Nye, ch. IV).
 
     Args:
-        permittivity: (3, 3), symmetric.
+        permittivity: (3, 3), relative, symmetric.
         directions: (..., 3).
     """
     return _quadratic_form(np.asarray(permittivity, dtype=float), _unit(directions))
@@ -97,7 +97,7 @@ def _unit(directions: np.ndarray) -> np.ndarray:
 
 def _perpendicular(n: np.ndarray) -> np.ndarray:
     """Two orthonormal vectors (..., 2, 3) perpendicular to the unit vectors n (..., 3)."""
-    away = np.eye(3)[np.abs(n).argmin(axis=-1)]  # the axis that is farthest from n
-    first = np.cross(n, away)
+    axis = np.eye(3)[np.abs(n).argmin(axis=-1)]  # the one farthest from n
+    first = np.cross(n, axis)
     first /= np.linalg.norm(first, axis=-1, keepdims=True)
     return np.stack([first, np.cross(n, first)], axis=-2)

@@ -7,11 +7,11 @@ A from its reference is bounded smoothly in Frobenius norm, and the exponential 
 
 import torch
 
-LOG_BOUND = 12.0  # |A - reference| < 12: eigenvalues of exp(A) within e^-12 ... e^12 of typical
+LOG_BOUND = 12.0  # of |A - reference|; eigenvalues of exp(A) are typical ones times e^-12 ... e^12
 
 
 def bound_norm(components: torch.Tensor, limit: float = LOG_BOUND) -> torch.Tensor:
-    """Scale vectors (..., n) so that their norm stays below `limit`; the identity to first order.
+    """Vectors (..., n) scaled to norms below `limit`; the identity to first order.
 
     x -> x limit / sqrt(limit^2 + |x|^2) depends on the norm alone and so is equivariant.
     """
@@ -31,17 +31,17 @@ def symmetric_matrix(
     Args:
         components: (..., n) irreps components of the deviation of A from the reference.
         basis: (n, d, d) orthonormal symmetric matrices, float64.
-        reference: (..., n) components of an isotropic matrix about which A varies.
+        reference: (..., n) components of the isotropic matrix about which A varies, float64.
 
     Returns:
-        (..., d, d) float64.
+        (..., d, d) float64, in the frame of the basis.
     """
     bounded = reference + bound_norm(components.double())
     return torch.einsum("...i,ijk->...jk", bounded, basis)
 
 
 def exponential(matrix: torch.Tensor) -> torch.Tensor:
-    """exp of symmetric float64 matrices (B, d, d): symmetric positive definite.
+    """exp of symmetric float64 matrices (..., d, d), symmetric positive definite of the same shape.
 
     The derivative is that of torch's matrix exponential, which has no singularity at repeated
     eigenvalues (unlike eigh).

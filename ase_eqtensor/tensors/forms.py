@@ -17,14 +17,14 @@ from .notation import mandel_rotation, rotate_rank2
 
 @dataclass(frozen=True, eq=False)
 class Form:
-    """A kind of tensor as an array.
+    """A kind of tensor as an array, in a Cartesian frame and any unit.
 
-    irreps: its content, degree l -> multiplicity, ascending.
+    irreps: what it consists of, degree l -> multiplicity, ascending.
     shape: of the array; () for a number.
-    basis: gives (n, *shape) float64, the orthonormal arrays that belong to the n irreps components,
-        those of l = 0 first.
-    rotate: arrays (..., *shape) and orthogonal matrices (..., 3, 3), proper or not, to the arrays
-        of the rotated tensors.
+    basis: gives (n, *shape) float64, the orthonormal arrays of the n irreps components, ordered by
+        l, copy of the irrep, m.
+    rotate: takes arrays (..., *shape) and orthogonal matrices (..., 3, 3), proper or not, to the
+        arrays (..., *shape) of the rotated tensors.
     """
 
     irreps: Irreps
@@ -38,24 +38,31 @@ class Form:
         return self.irreps.get(0, 0)
 
     def components(self, array: np.ndarray) -> np.ndarray:
-        """Irreps components (..., n) of arrays (..., *shape)."""
+        """Irreps components (..., n) of arrays (..., *shape), in their unit and in basis order."""
         return self._flat(np.asarray(array)) @ self.basis().numpy().reshape(-1, prod(self.shape)).T
 
+    def array(self, components: np.ndarray) -> np.ndarray:
+        """Arrays (..., *shape) of irreps components (..., n); the inverse of `components`."""
+        return np.tensordot(components, self.basis().numpy(), axes=1)
+
     def by_degree(self, array: np.ndarray) -> dict[int, np.ndarray]:
-        """{l: (B, multiplicity * (2l+1))} components of arrays (B, *shape)."""
-        ends = np.cumsum([count * (2 * l + 1) for l, count in self.irreps.items()])
+        """{l: components (B, multiplicity * (2l+1))} of arrays (B, *shape)."""
+        ends = np.cumsum([multiplicity * (2 * l + 1) for l, multiplicity in self.irreps.items()])
         return dict(zip(self.irreps, np.split(self.components(array), ends[:-1], axis=-1)))
 
     def isotropic_part(self, array: torch.Tensor) -> torch.Tensor:
-        """Projection of arrays (..., *shape) on the scalar irreps (torch)."""
+        """Projection (..., *shape) of arrays (..., *shape) on the scalar irreps (torch)."""
         basis = self.basis()[: self.scalars].to(array).reshape(-1, prod(self.shape))
         return (self._flat(array) @ basis.T @ basis).reshape(array.shape)
 
     def group_averages(self, arrays: np.ndarray, groups: Sequence[np.ndarray]) -> np.ndarray:
-        """Averages of arrays (B, *shape) over their point groups, B arrays (G, 3, 3)."""
+        """Averages (B, *shape) of arrays (B, *shape) over their point groups.
+
+        `groups` are B arrays (G, 3, 3) of orthogonal matrices in the frame of the tensors.
+        """
         order = np.array([len(group) for group in groups])
-        turned = self.rotate(np.repeat(arrays, order, axis=0), np.concatenate(groups))
-        total = np.add.reduceat(turned, np.cumsum(order) - order)
+        rotated = self.rotate(np.repeat(arrays, order, axis=0), np.concatenate(groups))
+        total = np.add.reduceat(rotated, np.cumsum(order) - order)
         return total / order.reshape(-1, *(1 for _ in self.shape))
 
     def _flat(self, array):
@@ -64,7 +71,7 @@ class Form:
 
 
 def rotate_mandel(matrix: np.ndarray, rotation: np.ndarray) -> np.ndarray:
-    """Mandel matrices (..., 6, 6) of the crystals rotated by the orthogonal R (..., 3, 3)."""
+    """Mandel matrices (..., 6, 6) of the crystal rotated by the orthogonal R (..., 3, 3)."""
     return rotate_rank2(matrix, mandel_rotation(rotation))
 
 

@@ -2,7 +2,7 @@
 
 A symmetric (3, 3) tensor is 0e + 2e, an elastic tensor 2x0e + 2x2e + 1x4e (e.g. Itin & Hehl,
 J. Phys. Condens. Matter 25, 085404 (2013)). Component order inside an irrep is e3nn's. The bases
-are orthonormal, so that Frobenius norms equal norms of the components.
+are orthonormal, so that the Frobenius norm of a tensor is the norm of its components.
 
 All irreps of this package are of natural parity, (-1)^l, so the degree l names them.
 """
@@ -22,12 +22,12 @@ STIFFNESS: Irreps = {0: 2, 2: 2, 4: 1}
 
 
 def dimension(irreps: Irreps) -> int:
-    """Number of components."""
+    """Number of components: the sum of multiplicity * (2l+1)."""
     return sum(multiplicity * (2 * l + 1) for l, multiplicity in irreps.items())
 
 
 def parse_irreps(text: str) -> Irreps:
-    """Irreps from e3nn's notation, e.g. "64x0e + 32x1o"; multiplicities of the same l add up.
+    """Irreps in e3nn's notation, e.g. "64x0e + 32x1o"; multiplicities of the same l add up.
 
     Raises ValueError for anything else, for a parity that is not natural, and without 0e.
     """
@@ -46,7 +46,7 @@ def parse_irreps(text: str) -> Irreps:
 @cache
 @torch.inference_mode(False)
 def rank2_basis() -> torch.Tensor:
-    """(6, 3, 3) float64: T = sum_i t_i basis[i] for the components t of 0e + 2e."""
+    """(6, 3, 3) float64, Cartesian: T = sum_i t_i basis[i] for the components t of 0e + 2e."""
     isotropic = torch.eye(3, dtype=torch.float64)[None] / 3**0.5
     deviatoric = clebsch_gordan(1, 1, 2).permute(2, 0, 1) * 5**0.5
     return torch.cat([isotropic, deviatoric])

@@ -16,7 +16,7 @@ def voigt_average(stiffness: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def reuss_average(compliance: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """(K_R, G_R), each (...), of Mandel compliance (..., 6, 6)."""
+    """(K_R, G_R), each (...), of Mandel compliance (..., 6, 6), in the inverse of its unit."""
     volume = compliance[..., :3, :3].sum(dim=(-2, -1)) / 3
     trace = compliance.diagonal(dim1=-2, dim2=-1).sum(-1)
     return 1 / (3 * volume), 5 / (2 * (trace - volume))
@@ -25,7 +25,10 @@ def reuss_average(compliance: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]
 def hill_average(
     stiffness: torch.Tensor, compliance: torch.Tensor | None = None
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """(K_VRH, G_VRH), each (...), of Mandel stiffness (..., 6, 6) and its inverse."""
+    """(K_VRH, G_VRH), each (...), of Mandel stiffness (..., 6, 6), in its unit.
+
+    `compliance` (..., 6, 6) is its inverse, calculated unless given.
+    """
     compliance = torch.linalg.inv(stiffness) if compliance is None else compliance
     k_voigt, g_voigt = voigt_average(stiffness)
     k_reuss, g_reuss = reuss_average(compliance)

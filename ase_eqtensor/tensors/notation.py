@@ -4,7 +4,8 @@ Index order is ASE's: xx, yy, zz, yz, xz, xy. Voigt stiffness has no factors (C_
 Voigt compliance has 2 and 4 (engineering shear). In the Mandel form (J. Mandel, 1965) shear
 entries carry sqrt(2) each, so that double contraction becomes the matrix product, the Frobenius
 norm of the 6x6 matrix is that of the rank-4 tensor, and a rotation acts as an orthogonal 6x6
-matrix. Arrays may have leading batch axes; functions marked (torch) also take torch tensors.
+matrix. Results have the unit and the Cartesian frame of the arguments. Arrays may have leading
+batch axes; functions marked (torch) also take torch tensors.
 """
 
 import numpy as np
@@ -26,12 +27,12 @@ _MANDEL_ROWS = MANDEL_MATRICES.reshape(6, 9)
 
 
 def voigt_to_cartesian(stiffness: np.ndarray) -> np.ndarray:
-    """Stiffness (..., 6, 6) in Voigt order to C_ijkl (..., 3, 3, 3, 3), same unit and frame."""
+    """Stiffness (..., 6, 6) in Voigt order to C_ijkl (..., 3, 3, 3, 3)."""
     return np.asarray(stiffness)[..., _INDEX[:, :, None, None], _INDEX[None, None, :, :]]
 
 
 def cartesian_to_voigt(stiffness: np.ndarray) -> np.ndarray:
-    """C_ijkl (..., 3, 3, 3, 3) to Voigt (..., 6, 6), averaging over minor and major symmetry."""
+    """C_ijkl (..., 3, 3, 3, 3) to Voigt (..., 6, 6), averaged over minor and major symmetries."""
     c = np.asarray(stiffness)
     c = (c + np.swapaxes(c, -4, -3)) / 2
     c = (c + np.swapaxes(c, -2, -1)) / 2
@@ -70,7 +71,7 @@ def mandel_rotation(rotation: np.ndarray) -> np.ndarray:
 
 
 def rotate_rank2(tensor: np.ndarray, rotation: np.ndarray) -> np.ndarray:
-    """R T R^T for T (..., 3, 3) and orthogonal R (..., 3, 3)."""
+    """R T R^T (..., d, d) for T (..., d, d) and orthogonal R (..., d, d)."""
     return rotation @ tensor @ np.swapaxes(rotation, -1, -2)
 
 
@@ -81,12 +82,12 @@ def rotate_stiffness(stiffness: np.ndarray, rotation: np.ndarray) -> np.ndarray:
 
 
 def project_rank2(tensor: np.ndarray, group: np.ndarray) -> np.ndarray:
-    """Average of T (3, 3) over the orthogonal matrices of a point group (G, 3, 3)."""
+    """Average (3, 3) of T (3, 3) over the orthogonal matrices (G, 3, 3) of a point group."""
     return rotate_rank2(tensor, group).mean(axis=0)
 
 
 def project_stiffness(stiffness: np.ndarray, group: np.ndarray) -> np.ndarray:
-    """Average of the Voigt stiffness (6, 6) over a point group (G, 3, 3).
+    """Average (6, 6) of a Voigt stiffness (6, 6) over the matrices (G, 3, 3) of a point group.
 
     An average of rotated positive definite matrices stays positive definite.
     """
@@ -94,7 +95,7 @@ def project_stiffness(stiffness: np.ndarray, group: np.ndarray) -> np.ndarray:
 
 
 def _like(constant: np.ndarray, array):
-    """The constant as the kind of array (numpy or torch, dtype and device) that was passed."""
+    """`constant` as the kind of array (numpy or torch, dtype, device) that `array` is."""
     if hasattr(array, "new_tensor"):
         return array.new_tensor(constant)
     return constant

@@ -2,15 +2,17 @@
 
 e3nn is the authority on signs and order (M. Geiger and T. Smidt, arXiv:2207.09453). Importing its
 o3 module takes as long as all of a first prediction, so the symbols of natural parity up to l = 4
-are kept in a file, which `write_table` makes, and e3nn is asked for others only.
+are kept in a file, which `write_table` makes, and e3nn is imported only for others.
 
-The tables are cached, and never as inference tensors: a prediction may come before a training.
+What is cached is made outside inference mode, because training may follow a prediction in the same
+process and cannot use inference tensors.
 """
 
 from collections.abc import Iterable
 from functools import cache
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -22,20 +24,23 @@ LMAX = 4
 @cache
 @torch.inference_mode(False)
 def clebsch_gordan(l1: int, l2: int, l3: int) -> torch.Tensor:
-    """e3nn's real Wigner 3j symbol (2 l1 + 1, 2 l2 + 1, 2 l3 + 1), float64, on the processor."""
-    known = _table().get(f"{l1},{l2},{l3}")
-    return _from_e3nn(l1, l2, l3) if known is None else torch.from_numpy(known)
+    """e3nn's real Wigner 3j symbol (2 l1 + 1, 2 l2 + 1, 2 l3 + 1), float64, on the CPU."""
+    tabulated = _table().get(f"{l1},{l2},{l3}")
+    return _from_e3nn(l1, l2, l3) if tabulated is None else torch.from_numpy(tabulated)
 
 
 def product_degrees(l1: int, l2: int, degrees: Iterable[int]) -> tuple[int, ...]:
-    """Those of `degrees` that a product of l1 and l2 contains in natural parity."""
+    """Those of `degrees` that the product of l1 and l2 contains in natural parity."""
     return tuple(l for l in degrees if abs(l1 - l2) <= l <= l1 + l2 and (l1 + l2 + l) % 2 == 0)
 
 
 def couple(
     products: torch.Tensor, l1: int, l2: int, degrees: tuple[int, ...]
 ) -> dict[int, torch.Tensor]:
-    """{l: (N, 2l+1, C)} from products (N, (2 l1 + 1)(2 l2 + 1), C), the index of l1 first."""
+    """{l: (N, 2l+1, C)} for the l in `degrees`, in e3nn's "component" normalisation.
+
+    `products` (N, (2 l1 + 1)(2 l2 + 1), C), the index of l1 varying slowest.
+    """
     coupled = _coupling(l1, l2, degrees, products.dtype, products.device) @ products
     return dict(zip(degrees, coupled.split([2 * l + 1 for l in degrees], 1)))
 
@@ -43,11 +48,11 @@ def couple(
 @cache
 @torch.inference_mode(False)
 def _coupling(
-    l1: int, l2: int, targets: tuple[int, ...], dtype: torch.dtype, device: torch.device
+    l1: int, l2: int, degrees: tuple[int, ...], dtype: torch.dtype, device: torch.device
 ) -> torch.Tensor:
-    """Matrix (sum_l (2l+1), (2 l1 + 1)(2 l2 + 1)) that takes products of l1 and l2 to all l in
-    `targets`, in e3nn's "component" normalisation."""
-    rows = [clebsch_gordan(l1, l2, l).flatten(0, 1).T * (2 * l + 1) ** 0.5 for l in targets]
+    """Matrix (sum_l (2l+1), (2 l1 + 1)(2 l2 + 1)) from the products of l1 and l2 to all l in
+    `degrees`."""
+    rows = [clebsch_gordan(l1, l2, l).flatten(0, 1).T * (2 * l + 1) ** 0.5 for l in degrees]
     return torch.cat(rows).to(device, dtype)
 
 
@@ -64,11 +69,12 @@ def _from_e3nn(l1: int, l2: int, l3: int) -> torch.Tensor:
 
 
 def write_table() -> None:
-    """Write the symbols with l1 + l2 + l3 even and all l up to `LMAX`."""
+    """Write the symbols of natural parity (l1 + l2 + l3 even) with all l up to `LMAX`."""
     degrees = range(LMAX + 1)
-    kept = [
+    triples = [
         (l1, l2, l3)
         for l1, l2 in product(degrees, repeat=2)
         for l3 in product_degrees(l1, l2, degrees)
     ]
-    np.savez_compressed(TABLE, **{"{},{},{}".format(*d): _from_e3nn(*d).numpy() for d in kept})
+    symbols: dict[str, Any] = {"{},{},{}".format(*d): _from_e3nn(*d).numpy() for d in triples}
+    np.savez_compressed(TABLE, **symbols)

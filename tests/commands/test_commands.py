@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 from ase_eqtensor import EqTensorCalculator
 from ase_eqtensor.commands import app
 from ase_eqtensor.errors import OutputExistsError
-from ase_eqtensor.files.store import connect, load, tensors
+from ase_eqtensor.files import connect, load, tensors
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from ase_eqtensor.crystal import metals
 from ase_eqtensor.crystal.metals import (
     BLOCK_WEIGHTS,
     TERM_WEIGHTS,
-    features,
+    composition_features,
     is_likely_metal,
     metal_score,
 )
@@ -22,7 +22,7 @@ from ase_eqtensor.train.record import Record  # noqa: E402
 from studies.metal_rates import (  # noqa: E402
     KNOWN_METALS,
     Labelled,
-    fit,
+    fit_weights,
     flagged,
     labelled,
     main,
@@ -78,14 +78,16 @@ def test_independent_of_cell_and_atom_order():
     big = make_supercell(primitive, [[1, 1, 0], [0, 2, 1], [1, 0, 2]])
     shuffled = big[np.random.default_rng(0).permutation(len(big))]
     assert metal_score(shuffled) == metal_score(primitive)
-    np.testing.assert_array_equal(features(shuffled.numbers), features(primitive.numbers))
+    np.testing.assert_array_equal(
+        composition_features(shuffled.numbers), composition_features(primitive.numbers)
+    )
 
 
 def test_every_element_and_every_pair_has_a_score():
     for z in range(1, 119):
         is_likely_metal(Atoms([z]))
         assert np.isfinite(metal_score(Atoms([z, 8])))
-        assert features([z, 8])[: len(BLOCK_WEIGHTS)].sum() == pytest.approx(1)
+        assert composition_features([z, 8])[: len(BLOCK_WEIGHTS)].sum() == pytest.approx(1)
 
 
 @pytest.mark.parametrize(
@@ -112,7 +114,8 @@ def test_every_element_and_every_pair_has_a_score():
 )
 def test_terms(formula, term, value):
     names = [*BLOCK_WEIGHTS, *TERM_WEIGHTS]
-    assert features(crystal(formula).numbers)[names.index(term)] == pytest.approx(value)
+    features = composition_features(crystal(formula).numbers)
+    assert features[names.index(term)] == pytest.approx(value)
 
 
 def test_miss_rate_on_known_compounds_that_were_not_fitted():
@@ -125,13 +128,13 @@ def test_miss_rate_on_known_compounds_that_were_not_fitted():
 def test_fit_separates_what_it_was_fitted_to():
     compounds = [f for f in METALS.split() if len(Composition(f)) > 1]  # elements are looked up
     known = Labelled(INSULATORS.split(), [], compounds)
-    weights = np.array(list(fit(known).values()))
-    score = {f: features(crystal(f).numbers) @ weights for kind in known for f in kind}
+    weights = np.array(list(fit_weights(known).values()))
+    score = {f: composition_features(crystal(f).numbers) @ weights for kind in known for f in kind}
     assert np.mean([score[f] < 0 for f in known.insulators]) > 0.95
     assert np.mean([score[f] > 0 for f in known.compounds]) > 0.95
 
 
-def test_rates_from_a_database(tmp_path, monkeypatch, capsys):
+def test_rates_from_a_database(tmp_path, capsys):
     def record(atoms: Atoms, dataset: str, **targets) -> Record:
         atoms.set_cell([4, 4, 4])
         atoms.pbc = True
@@ -153,8 +156,7 @@ def test_rates_from_a_database(tmp_path, monkeypatch, capsys):
         known.insulators
     )
 
-    monkeypatch.setattr("sys.argv", ["metal_rates", str(tmp_path / "small.db")])
-    main()
+    main(tmp_path / "small.db")
     printed = capsys.readouterr().out
     assert "known metallic compounds missed" in printed
     assert all(f'"{name}"' in printed for name in (*BLOCK_WEIGHTS, *TERM_WEIGHTS))

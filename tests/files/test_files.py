@@ -13,16 +13,17 @@ from ase.units import GPa
 from crystals import CRYSTALS
 from pymatgen.core.elasticity import ElasticTensor
 
-from ase_eqtensor import PROPERTIES, EqTensorCalculator
+from ase_eqtensor import EqTensorCalculator
 from ase_eqtensor.errors import DataError, OutputExistsError, StructureError
-from ase_eqtensor.files.store import freeze, load, save, scalars, tensors
+from ase_eqtensor.files import freeze, load, save, searchable, tensors
+from ase_eqtensor.quantities import offered
 
 
 @pytest.fixture
 def atoms(model):
     atoms = CRYSTALS["quartz"].copy()
     atoms.calc = EqTensorCalculator(model)
-    for name in PROPERTIES:
+    for name in offered():
         atoms.get_property(name)
     return atoms
 
@@ -92,7 +93,7 @@ def test_all_tensors_survive_also_of_crystals_that_share_a_calculator(pair, mode
         expected = EqTensorCalculator(model).predict([image])[0]
         np.testing.assert_allclose(again.positions, image.positions, atol=1e-7)
         found = tensors(again)
-        assert list(found) == list(PROPERTIES)
+        assert list(found) == list(offered())
         for key, value in found.items():
             np.testing.assert_allclose(value, expected[key], rtol=1e-6, atol=1e-7, err_msg=key)
         assert again.info["eqtensor"] == json.loads(json.dumps(expected.record()))
@@ -136,7 +137,7 @@ def test_databases_select_on_scalars_that_pymatgen_confirms(pair, tmp_path):
 def test_flags_and_error_bounds_are_keys():
     metal = bulk("Al", cubic=True)
     prediction = EqTensorCalculator("joint-v2-small").predict([metal])[0]
-    found = scalars(freeze(metal, prediction))
+    found = searchable(freeze(metal, prediction))
     assert found["likely_metal"] is True
     bound = prediction.uncertainty["elasticity_tensor"].relative_error[0.9]
     assert found["elasticity_error_90"] == bound
@@ -148,7 +149,7 @@ def test_keys_of_the_user_are_kept_beside_ours(pair, tmp_path):
     save(tmp_path / "a.db", [image])
     with ase.db.connect(tmp_path / "a.db") as db:
         row = db.get("mp_id=mp-1")
-    assert row.given_k_vrh_gpa == 1.0 and row.k_vrh_gpa == scalars(image)["k_vrh_gpa"]
+    assert row.given_k_vrh_gpa == 1.0 and row.k_vrh_gpa == searchable(image)["k_vrh_gpa"]
 
 
 def test_existing_files_are_not_replaced_unasked(pair, tmp_path):

@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 from ase.build import bulk, make_supercell
 from equivariance import MOVES, permuted, turned
-from networks import CARD, tiny_network
+from networks import card, tiny_network
 
 from ase_eqtensor import EqTensorCalculator
 from ase_eqtensor.crystal.symmetry import analyse
 from ase_eqtensor.errors import ModelError
+from ase_eqtensor.models.card import Member
 from ase_eqtensor.models.store import load_model, save_model
 from ase_eqtensor.models.training_crystals import (
     TrainingCrystal,
@@ -89,7 +90,7 @@ def test_another_structure_keeps_its_own_frame():
 @pytest.fixture
 def calculator(tmp_path):
     """One member, which left out fold 0."""
-    save_model(tiny_network(), CARD, tmp_path / "own", CRYSTALS)
+    save_model(tiny_network(), card(), tmp_path / "own", CRYSTALS)
     return EqTensorCalculator(tmp_path / "own.safetensors")
 
 
@@ -99,9 +100,9 @@ def test_a_network_has_not_seen_the_fold_that_it_left_out(calculator):
 
 
 def test_an_ensemble_has_seen_what_any_member_has(tmp_path):
-    members = [{"fold": fold, "seed": 0} for fold in (0, 1)]
+    members = [Member(fold=fold, seed=0) for fold in (0, 1)]
     network = tiny_network(members=2)
-    save_model(network, CARD | {"members": members}, tmp_path / "two", CRYSTALS)
+    save_model(network, card(members=members), tmp_path / "two", CRYSTALS)
     assert len(load_model(tmp_path / "two.safetensors").seen(WURTZITE)) == 4
 
 

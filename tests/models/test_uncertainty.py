@@ -1,5 +1,6 @@
 """Error estimates, calibrated on crystals that the members never saw."""
 
+import copy
 import json
 from dataclasses import replace
 
@@ -8,19 +9,24 @@ import pytest
 import torch
 from ase.build import bulk
 from equivariance import MOVES, permuted, turned
-from networks import CARD, tiny_network
+from networks import card as small_card
+from networks import tiny_network
 
-from ase_eqtensor import PROPERTIES, EqTensorCalculator, load_model
+from ase_eqtensor import EqTensorCalculator, load_model
 from ase_eqtensor.errors import UnfamiliarWarning
+from ase_eqtensor.models.card import Member
 from ase_eqtensor.models.store import save_model
-from ase_eqtensor.models.uncertainty import LEVELS, SCALARS, features
+from ase_eqtensor.models.uncertainty import LEVELS, error_features
+from ase_eqtensor.quantities import offered
 from ase_eqtensor.train.record import Record
-from ase_eqtensor.train.scoring.calibration import FEATURES, FLAGGED, calibrate, check
+from ase_eqtensor.train.scoring.calibration import FLAGGED, calibrate, check
 from ase_eqtensor.train.scoring.outputs import Predictions
+from ase_eqtensor.train.targets import TensorTarget, targets
 
 MGO = bulk("MgO", "rocksalt", a=4.2)
 GAN = bulk("GaN", "wurtzite", a=3.19, c=5.19)
 FOLDS = [0, 0, 1, 1]
+TENSORS = [target for target in targets().values() if isinstance(target, TensorTarget)]
 FORMULAS = [
     a + b for a in ("Li", "Na", "K", "Rb", "Cs", "Ag", "Cu", "Mg") for b in ("F", "Cl", "Br")
 ]
@@ -32,14 +38,14 @@ def made_up(crystals: int = 1200) -> dict[str, Predictions]:
     distinct = [Record(bulk(f, "rocksalt", a=5.0), "elastic", "test", f, {}) for f in FORMULAS]
     records = [distinct[i % len(distinct)] for i in range(crystals)]
     # in a fixed order: that of a set changes with PYTHONHASHSEED, and the draws with it
-    names = sorted({name for columns in FEATURES.values() for name in columns})
+    names = sorted({name for target in TENSORS for name in target.error_columns()})
     values = {name: rng.normal(size=crystals) for name in names} | {"constant": np.ones(crystals)}
     scale = 0.02 * np.exp(rng.uniform(0, np.log(10), crystals))
     for name in names:
         if name.endswith("spread"):
             values[name] = np.log(scale)
     out = {}
-    for name, n in (("stiffness", 6), ("electronic", 3), ("dielectric", 3)):
+    for name, n in ((target.name, target.quantity.shape[0]) for target in TENSORS):
         target = np.broadcast_to(4 * np.eye(n), (crystals, n, n)).copy()
         noise = scale * rng.normal(size=crystals).clip(-2, 2)
         out[name] = Predictions(records, target * np.exp(noise)[:, None, None], target, values)
@@ -53,9 +59,8 @@ def predictions():
 
 @pytest.fixture(scope="module")
 def card(predictions):
-    members = [{"fold": fold, "seed": 0} for fold in FOLDS]
-    entry = json.loads(json.dumps(calibrate(predictions)))
-    return CARD | {"members": members, "uncertainty": entry}
+    members = [Member(fold=fold, seed=0) for fold in FOLDS]
+    return small_card(members=members, uncertainty=calibrate(predictions))
 
 
 @pytest.fixture(scope="module")
@@ -81,8 +86,8 @@ def test_bounds_hold_and_follow_the_error(predictions):
 
 def test_useless_features_leave_the_coverage_right(predictions):
     rng = np.random.default_rng(1)
-    noise = {k: rng.permutation(v) for k, v in predictions["stiffness"].features.items()}
-    entry = check({"stiffness": replace(predictions["stiffness"], features=noise)})
+    noise = {k: rng.permutation(v) for k, v in predictions["elasticity_tensor"].features.items()}
+    entry = check({"elasticity_tensor": replace(predictions["elasticity_tensor"], features=noise)})
     for quantity in ("relative_error", "k_vrh_gpa", "g_vrh_gpa"):
         one = entry["elasticity_tensor"][quantity]
         assert one["coverage"]["0.9"] == pytest.approx(0.9, abs=0.04)
@@ -90,8 +95,8 @@ def test_useless_features_leave_the_coverage_right(predictions):
 
 
 def test_a_single_fold_is_checked_by_compositions():
-    found = made_up(3000)["stiffness"].of_fold(0)
-    entry = check({"stiffness": found})["elasticity_tensor"]["relative_error"]
+    found = made_up(3000)["elasticity_tensor"].of_fold(0)
+    entry = check({"elasticity_tensor": found})["elasticity_tensor"]["relative_error"]
     assert entry["coverage"]["0.9"] == pytest.approx(0.9, abs=0.05)
     assert {record.fold for record in found.records} == {0} and entry["width"]["0.9"] < 0.9
 
@@ -99,17 +104,17 @@ def test_a_single_fold_is_checked_by_compositions():
 def test_every_property_has_an_estimate(calculator):
     calculator.get_property("elasticity_tensor", GAN)
     known = calculator.prediction.uncertainty
-    assert set(known) == set(PROPERTIES)
+    assert set(known) == set(offered())
     for name, one in known.items():
         assert 0 < one.relative_error[0.5] < one.relative_error[0.9]
-        assert set(one.scalars) == set(SCALARS[name])
+        bounded = {s.name: s for s in offered()[name].scalars if s.least is not None}
+        assert set(one.scalars) == set(bounded)
         for scalar, interval in one.scalars.items():
             (a, b), (c, d) = (interval.bounds[level] for level in LEVELS)
-            assert SCALARS[name][scalar].least < c < a < interval.value < b < d
+            assert bounded[scalar].least < c < a < interval.value < b < d
+            assert interval.value == calculator.prediction.scalars[scalar]
     eps = calculator.get_property("dielectric_tensor", GAN)
-    assert known["dielectric_tensor"].scalars["trace_third"].value == pytest.approx(
-        np.trace(eps) / 3
-    )
+    assert known["dielectric_tensor"].scalars["eps_total"].value == pytest.approx(np.trace(eps) / 3)
 
 
 def test_record_is_json(calculator):
@@ -139,7 +144,7 @@ def test_batch_equals_single(calculator):
     together = calculator.predict([MGO, GAN])
     for one, atoms in zip(together, (MGO, GAN)):
         alone = calculator.predict([atoms])[0]
-        for name in PROPERTIES:
+        for name in offered():
             expected = alone.uncertainty[name].relative_error[0.9]
             assert one.uncertainty[name].relative_error[0.9] == pytest.approx(expected)
 
@@ -148,18 +153,18 @@ def test_spread_is_that_of_members_with_the_same_data():
     shift = {0: 0.3, 1: -2.0}  # folds may differ as they like
     log = torch.randn(4, 1, 3, 3).double().numpy()
     moved = np.stack([one + shift[fold] for one, fold in zip(log, FOLDS)])
-    counts, numbers = {"electronic": {8: 20, 12: 3}}, [np.array([12, 8])]
-    a, b = (features({"electronic": x}, FOLDS, numbers, [20.0], counts) for x in (log, moved))
+    counts, numbers = {"dielectric_tensor": {8: 20, 12: 3}}, [np.array([12, 8])]
+    a, b = (error_features({"electronic": x}, FOLDS, numbers, [20.0], counts) for x in (log, moved))
     np.testing.assert_allclose(a["electronic spread"], b["electronic spread"])
     pairs = [log[0] - log[1], log[2] - log[3]]
     expected = np.sqrt(sum((pair**2).sum() for pair in pairs) / 4)
     np.testing.assert_allclose(a["electronic spread"], np.log(expected + 1e-3))
-    np.testing.assert_allclose(a["electronic rarity"], -np.log(1 + 3))
+    np.testing.assert_allclose(a["dielectric_tensor rarity"], -np.log(1 + 3))
 
 
 def test_packing_and_transition_metals():
     numbers = [np.array([22, 8, 8]), np.array([12, 8])]
-    found = features({}, [0], numbers, [31.2, 18.5], {})
+    found = error_features({}, [0], numbers, [31.2, 18.5], {})
     radii = {22: 1.60, 8: 0.66}  # Å, B. Cordero et al., Dalton Trans. 2832 (2008)
     spheres = 4 / 3 * np.pi * (radii[22] ** 3 + 2 * radii[8] ** 3)
     assert found["packing"][0] == pytest.approx(np.log(spheres / 31.2))
@@ -169,17 +174,17 @@ def test_packing_and_transition_metals():
 def test_isotropic_tensors_have_no_anisotropy():
     stiffness = np.diag([2.0, 2, 2, 1, 1, 1])[None, None]
     stiffness[..., :3, :3] += 0.5 - 0.5 * np.eye(3)  # C11 - C12 = 1.5, 2 C44 = 1: cubic
-    cubic = features({"stiffness": stiffness}, [0], [np.array([8])], [9.0], {})
+    cubic = error_features({"stiffness": stiffness}, [0], [np.array([8])], [9.0], {})
     stiffness[..., :3, :3] -= 0.5 * np.eye(3)
-    isotropic = features({"stiffness": stiffness}, [0], [np.array([8])], [9.0], {})
+    isotropic = error_features({"stiffness": stiffness}, [0], [np.array([8])], [9.0], {})
     assert isotropic["stiffness anisotropy"] == pytest.approx(np.log(0.03))
     assert cubic["stiffness anisotropy"] > np.log(0.1)
 
 
 def test_unfamiliar_crystals_are_flagged(card, tmp_path):
-    strange = json.loads(json.dumps(card))
-    for name, entry in strange["uncertainty"].items():
-        entry["unfamiliar_above"] = 0.0 if name == "dielectric_tensor" else 1e9
+    strange = copy.deepcopy(card)
+    for name, entry in strange.uncertainty.items():
+        entry.unfamiliar_above = 0.0 if name == "dielectric_tensor" else 1e9
     path = save_model(tiny_network(members=len(FOLDS)), strange, tmp_path / "strict")
     calculator = EqTensorCalculator(path)
     with pytest.warns(UnfamiliarWarning, match="MgO is unlike the training data"):

@@ -26,7 +26,7 @@ from ase_eqtensor.crystal.graph import CrystalGraph, build_graph, collate
 from ase_eqtensor.network.convolution import EdgeBasis
 from ase_eqtensor.network.model import Architecture, TensorNetwork
 from ase_eqtensor.network.radial import bessel_basis
-from ase_eqtensor.prediction.predictor import group_averages
+from ase_eqtensor.quantities import heads
 from ase_eqtensor.tensors.irreps import rank2_basis, stiffness_basis
 from ase_eqtensor.tensors.notation import mandel_to_voigt
 from ase_eqtensor.tensors.wigner import clebsch_gordan
@@ -36,7 +36,7 @@ every_crystal = pytest.mark.parametrize("name", CRYSTALS)
 
 
 def zener(network: TensorNetwork, atoms) -> float:
-    c = mandel_to_voigt(bare(network, atoms)[0]["stiffness"])
+    c = mandel_to_voigt(bare(network, atoms)[0]["elasticity_tensor"])
     return 2 * c[3, 3] / (c[0, 0] - c[0, 1])
 
 
@@ -80,9 +80,12 @@ def test_outputs_have_their_shapes_and_are_float64(network):
     (out,) = bare(network, CRYSTALS["quartz"])
     shapes = {name: value.shape for name, value in out.items()}
     assert shapes == {
-        "stiffness": (6, 6), "compliance": (6, 6), "electronic": (3, 3), "dielectric": (3, 3),
+        "elasticity_tensor": (6, 6),
+        "compliance_tensor": (6, 6),
+        "electronic_dielectric_tensor": (3, 3),
+        "dielectric_tensor": (3, 3),
         "formation_energy": (),
-    }  # fmt: skip
+    }
     assert {value.dtype for value in out.values()} == {np.dtype("float64")}
 
 
@@ -91,9 +94,9 @@ def test_tensors_have_the_symmetry_of_each_point_group(network64, symbol):
     atoms, group = crystal_of_point_group(symbol)
     graph = graph_of(network64, atoms)
     with torch.no_grad():
-        log = {k: v.mean(0) for k, v in network64.logarithms(collate([graph])).items()}
+        log = {k: v.mean(0) for k, v in network64.head_outputs(collate([graph])).items()}
         projected = {
-            k: torch.from_numpy(group_averages(v.numpy(), [group])) if v.ndim == 3 else v
+            k: torch.from_numpy(heads()[k].form.group_averages(v.numpy(), [group]))
             for k, v in log.items()
         }
         plain, exact = network64.tensors(log), network64.tensors(projected)
@@ -150,7 +153,9 @@ def test_all_class_modes_start_from_the_same_network():
         )
         with torch.no_grad():
             a, b = fresh(collate([graph])), fresh(collate([other]))
-        torch.testing.assert_close(a["stiffness"], b["stiffness"], rtol=1e-12, atol=0)
+        torch.testing.assert_close(
+            a["elasticity_tensor"], b["elasticity_tensor"], rtol=1e-12, atol=0
+        )
 
 
 def test_unknown_class_mode():
@@ -182,7 +187,7 @@ def test_prediction_is_smooth_when_a_neighbour_leaves_the_cutoff():
         graph = build_graph(strained, 5.0, np.ones(3, int))
         edges.append(len(graph.sender))
         with torch.no_grad():
-            stiffness.append(network(collate([graph]))["stiffness"][0].numpy())
+            stiffness.append(network(collate([graph]))["elasticity_tensor"][0].numpy())
     assert edges[0] > edges[-1]
     slope = np.diff(stiffness, axis=0) / step
     scale = np.linalg.norm(slope, axis=(1, 2)).mean()
@@ -225,10 +230,13 @@ def test_tensors_are_physical_for_adversarial_weights(dtype, size):
     size = min(size, 30.0) if dtype == torch.float32 else size
     network = tiny_network(noise=size, class_mode="full").to(dtype)
     for atoms, out in zip(CRYSTALS.values(), bare(network, *CRYSTALS.values()), strict=True):
-        assert np.linalg.eigvalsh(out["stiffness"])[0] > 0, atoms
-        assert np.linalg.eigvalsh(out["compliance"])[0] > 0, atoms
-        assert np.linalg.eigvalsh(out["electronic"])[0] > 1, atoms
-        assert np.linalg.eigvalsh(out["dielectric"] - out["electronic"])[0] > 0, atoms
+        assert np.linalg.eigvalsh(out["elasticity_tensor"])[0] > 0, atoms
+        assert np.linalg.eigvalsh(out["compliance_tensor"])[0] > 0, atoms
+        assert np.linalg.eigvalsh(out["electronic_dielectric_tensor"])[0] > 1, atoms
+        assert (
+            np.linalg.eigvalsh(out["dielectric_tensor"] - out["electronic_dielectric_tensor"])[0]
+            > 0
+        ), atoms
 
 
 def test_gradients_are_finite_on_cubic_crystals():

@@ -11,11 +11,11 @@ from ase import Atoms
 from ase.build import bulk
 from crystals import CRYSTALS
 from equivariance import relative
-from networks import CARD
+from networks import MADE_UP
 from pymatgen.core import Lattice, Structure
 
 import ase_eqtensor.prediction.predictor as prediction_module
-from ase_eqtensor import PROPERTIES, EqTensorCalculator
+from ase_eqtensor import EqTensorCalculator
 from ase_eqtensor.errors import (
     ElementError,
     EqTensorWarning,
@@ -28,6 +28,7 @@ from ase_eqtensor.errors import (
     UntrainedElementWarning,
     VacuumWarning,
 )
+from ase_eqtensor.quantities import offered
 
 DIELECTRIC = ("dielectric_tensor", "electronic_dielectric_tensor")
 ELASTIC = ("elasticity_tensor", "compliance_tensor")
@@ -66,9 +67,9 @@ def test_list_gives_what_single_crystals_give(calc):
     assert calc.results == {} and calc.atoms is None
     for atoms, entry in zip(crystals, entries, strict=True):
         assert atoms.calc is None
-        assert list(entry) == list(PROPERTIES)
-        for name in PROPERTIES:
-            assert entry[name].dtype == np.float64 and entry[name].shape == PROPERTIES[name].shape
+        assert list(entry) == list(offered())
+        for name in offered():
+            assert entry[name].dtype == np.float64 and entry[name].shape == offered()[name].shape
             assert relative(entry[name], calc.get_property(name, atoms)) < 1e-5
         assert entry.record() == calc.prediction.record()
 
@@ -146,7 +147,7 @@ def test_record(calc, model):
     calc.get_property("dielectric_tensor", MGO)
     record = json.loads(json.dumps(calc.prediction.record()))
     assert record == {
-        "model": "tiny", "sha256": model.sha256, "level_of_theory": CARD["level_of_theory"],
+        "model": "tiny", "sha256": model.sha256, "level_of_theory": MADE_UP,
         "flags": [], "uncertainty": {},
     }  # fmt: skip
 
@@ -165,13 +166,13 @@ def test_dielectric_tensor_of_a_metal_warns_every_time(calc, name):
     assert caught(atoms.get_property, "dielectric_tensor") == [MetalWarning]
     entry = calc.predict([MGO, atoms])[1]
     assert entry.flags == ("likely_metal",)
-    for key in PROPERTIES:
+    for key in offered():
         assert caught(entry.__getitem__, key) == [MetalWarning] * (key in DIELECTRIC)
 
 
 @pytest.mark.parametrize("name", ["rocksalt", "quartz", "rutile", "perovskite", "silicon"])
 def test_insulators_do_not_warn(calc, name):
-    for key in PROPERTIES:
+    for key in offered():
         assert caught(calc.get_property, key, CRYSTALS[name]) == []
     assert calc.prediction.flags == ()
 
@@ -239,7 +240,7 @@ def test_untrained_elements_on_request(model):
     calc = EqTensorCalculator(model, allow_untrained_elements=True)
     for key in DIELECTRIC:
         assert UntrainedElementWarning in caught(calc.get_property, key, TCO)
-    for key in PROPERTIES:
+    for key in offered():
         assert np.isfinite(calc.get_property(key, TCO)).all()
     assert "untrained_element" in calc.prediction.flags
     assert UntrainedElementWarning not in caught(calc.get_property, "elasticity_tensor", MGO)

@@ -16,8 +16,9 @@ from crystals import CRYSTALS
 
 from ase_eqtensor import EqTensorCalculator, screening
 from ase_eqtensor.errors import DataError, MissingExtraError
+from ase_eqtensor.files import connect, tensors
 from ase_eqtensor.files.collections import open_collection
-from ase_eqtensor.files.store import connect, from_row, tensors
+from ase_eqtensor.files.database import from_row
 from ase_eqtensor.screening import screen
 
 NAMES = ("quartz", "rutile")
@@ -56,7 +57,7 @@ def assert_same(one: dict, other: dict) -> None:
 
 def test_rows_are_predictions_and_failures_are_named(source, weights, tmp_path, small_shards):
     report = screen(source, tmp_path / "out.db", str(weights))
-    assert (report.found, report.written) == (0, 11)
+    assert (report.present, report.written) == (0, 11)
     (failure,) = report.failures
     assert failure.startswith("source.db#8: ")
     found = rows(tmp_path / "out.db")
@@ -78,7 +79,7 @@ def test_interrupted_runs_go_on(source, weights, tmp_path, small_shards):
         screen(source, tmp_path / "out.db", str(weights), progress=stop)
     assert len(rows(tmp_path / "out.db")) == 7
     report = screen(source, tmp_path / "out.db", str(weights))
-    assert (report.found, report.written, len(report.failures)) == (7, 4, 1)
+    assert (report.present, report.written, len(report.failures)) == (7, 4, 1)
     screen(source, tmp_path / "whole.db", str(weights))
     assert_same(rows(tmp_path / "out.db"), rows(tmp_path / "whole.db"))
 
@@ -94,7 +95,7 @@ def test_a_mended_crystal_is_added_by_the_next_run(weights, tmp_path):
     assert [text.split(":")[0] for text in first.failures] == ["b.cif", "c.extxyz#1"]
     write(folder / "b.cif", CRYSTALS["quartz"])
     second = screen(collection, tmp_path / "out.db", str(weights))
-    assert (second.found, second.written, len(second.failures)) == (3, 1, 1)
+    assert (second.present, second.written, len(second.failures)) == (3, 1, 1)
     assert set(rows(tmp_path / "out.db")) == {"a.cif", "b.cif", "c.extxyz#0", "c.extxyz#2"}
 
 
@@ -128,12 +129,18 @@ def test_missing_cluster_libraries_are_named(
 
 
 SCREEN = """
-import sys
+import sys, time
 from ase_eqtensor import screening
 from ase_eqtensor.files.collections import open_collection
 screening.SHARD = 2
+
+def wait(done, items):
+    if done >= int(sys.argv[4]):
+        time.sleep(600)
+
 if __name__ == "__main__":
-    screening.screen(open_collection(sys.argv[1]), sys.argv[2], sys.argv[3], workers=2)
+    crystals = open_collection(sys.argv[1])
+    screening.screen(crystals, sys.argv[2], sys.argv[3], workers=2, progress=wait)
 """
 
 
@@ -148,16 +155,18 @@ def test_killed_twice_and_resumed(weights, tmp_path):
     script.write_text(SCREEN)
     command = [sys.executable, str(script), str(tmp_path / "source.db"), str(output), str(weights)]
     for part in (1, 20):
-        process = subprocess.Popen(command, stdout=subprocess.PIPE)
+        # a run stops at 40 crystals, so that it is not done before it is killed
+        process = subprocess.Popen([*command, "40"], stdout=subprocess.PIPE)
         while process.poll() is None and _count(output) < part:
             time.sleep(0.01)
         process.send_signal(signal.SIGKILL)
         output_end = process.communicate(timeout=60)  # ends when its workers, too, are gone
         assert process.returncode == -signal.SIGKILL, output_end  # it was killed, not done
         assert part <= _count(output) < 60
-    subprocess.run(command, check=True)
+    never = "61"
+    subprocess.run([*command, never], check=True)
     whole = tmp_path / "whole.db"
-    subprocess.run([*command[:3], str(whole), str(weights)], check=True)
+    subprocess.run([*command[:3], str(whole), str(weights), never], check=True)
     assert len(rows(output)) == 60
     assert_same(rows(output), rows(whole))
 
@@ -178,7 +187,7 @@ def test_postgresql(source, weights, tmp_path, small_shards):
     address = os.environ["EQTENSOR_POSTGRES"]
     report = screen(source, address, str(weights))
     assert report.written == 11
-    assert screen(source, address, str(weights)).found == 11
+    assert screen(source, address, str(weights)).present == 11
     screen(source, tmp_path / "out.db", str(weights))
     assert_same(rows(address), rows(tmp_path / "out.db"))
     assert len(open_collection(address, "k_vrh_gpa>0").keys()) == 11

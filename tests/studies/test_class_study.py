@@ -12,6 +12,7 @@ from training import records, small_recipe
 
 from ase_eqtensor.crystal.symmetry import analyse
 from ase_eqtensor.network.model import Architecture, TensorNetwork
+from ase_eqtensor.quantities import heads, stored
 from ase_eqtensor.train.data.database import write_database
 from ase_eqtensor.train.fitting.samples import prepare
 from ase_eqtensor.train.record import Record
@@ -25,7 +26,10 @@ logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
 
 def test_wide_has_as_many_parameters_as_gate():
     count = {
-        arm: sum(p.numel() for p in TensorNetwork(Architecture(**ARMS[arm])).parameters())
+        arm: sum(
+            p.numel()
+            for p in TensorNetwork(Architecture(**ARMS[arm], heads=list(heads()))).parameters()
+        )
         for arm in ("gate", "wide")
     }
     assert count["wide"] == pytest.approx(count["gate"], rel=0.02)
@@ -77,27 +81,31 @@ def test_runs_are_made_once_and_hold_what_the_network_says(tmp_path, monkeypatch
     runs = (Run("shared", 0, 0), Run("shuffled", 0, 0))
     plan = replace(PLANS["tensors"], runs=runs, epochs={1.0: 1})
     monkeypatch.setitem(study.PLANS, "tiny", plan)
-    study.main(str(tmp_path / "crystals.db"), str(tmp_path / "out"), "tiny")
+    study.main(tmp_path / "crystals.db", tmp_path / "out", "tiny")
     made = {run.name: tmp_path / "out" / f"{run.name}.npz" for run in runs}
     assert all(path.exists() for path in made.values())
     assert not list((tmp_path / "out").glob("*.tmp"))
     times = {name: path.stat().st_mtime_ns for name, path in made.items()}
     made[runs[1].name].unlink()  # as if killed
-    study.main(str(tmp_path / "crystals.db"), str(tmp_path / "out"), "tiny")
+    study.main(tmp_path / "crystals.db", tmp_path / "out", "tiny")
     assert made[runs[0].name].stat().st_mtime_ns == times[runs[0].name]
     data = dict(np.load(made[runs[1].name]))
     assert json.loads(str(data["facts"]))["parameters"] > 0
     tested = [r.source_id for r in records() if r.fold == 0 and r.dataset == "elastic"]
-    assert data["test/stiffness/id"].tolist() == tested
-    assert data["test/stiffness/predicted"].shape == (len(tested), 6, 6)
-    assert (np.linalg.eigvalsh(data["test/stiffness/predicted"]) > 0).all()
+    assert data["test/elasticity_tensor/id"].tolist() == tested
+    assert data["test/elasticity_tensor/predicted"].shape == (len(tested), 6, 6)
+    assert (np.linalg.eigvalsh(data["test/elasticity_tensor/predicted"]) > 0).all()
 
 
 def fake(folder, run: Run, scale: float) -> None:
     """A run whose predictions are all off by `scale`, and by noise of the seed."""
     rng = np.random.default_rng(run.fold)
     columns = {"facts": json.dumps({"parameters": 1, "minutes": 1.0})}
-    for target, d in (("stiffness", 6), ("electronic", 3), ("dielectric", 3)):
+    for target, d in (
+        ("elasticity_tensor", 6),
+        ("electronic_dielectric_tensor", 3),
+        ("dielectric_tensor", 3),
+    ):
         true = np.array([np.eye(d) + 0.2 * np.diag(rng.random(d)) for _ in range(20)])
         columns[f"test/{target}/true"] = true
         columns[f"test/{target}/predicted"] = true * (1 + scale + 0.01 * run.seed)
@@ -112,7 +120,7 @@ def test_differences_are_paired_by_crystal_fold_and_seed(tmp_path):
             fake(tmp_path, Run("gate", fold, seed), 0.07)
     fake(tmp_path, Run("shared", 2, 0), 0.5)  # without its partner: must not count
     results = Results(tmp_path)
-    a, b = (results.errors(arm, "stiffness", "test") for arm in ("gate", "shared"))
+    a, b = (results.errors(arm, "elasticity_tensor", "test") for arm in ("gate", "shared"))
     np.testing.assert_allclose(paired(a, b), -0.03, atol=1e-12)
     assert len(paired(a, b)) == 40
     noise = seed_noise({k: v for k, v in b.items() if k in a})

@@ -37,23 +37,30 @@ def tensors(scale: float, spread: bool, count: int = 50) -> dict[str, torch.Tens
 @pytest.mark.parametrize("scale", SCALES)
 def test_tensors_are_physical_for_any_component(scale, spread):
     out = {k: v.numpy() for k, v in tensors(scale, spread).items()}
-    for name in ("stiffness", "compliance", "electronic", "dielectric"):
+    for name in (
+        "elasticity_tensor",
+        "compliance_tensor",
+        "electronic_dielectric_tensor",
+        "dielectric_tensor",
+    ):
         np.testing.assert_array_equal(out[name], out[name].transpose(0, 2, 1))
-    assert np.linalg.eigvalsh(out["stiffness"]).min() > 0
-    assert np.linalg.eigvalsh(out["compliance"]).min() > 0
-    assert np.linalg.eigvalsh(out["electronic"]).min() > 1
-    assert np.linalg.eigvalsh(out["dielectric"] - out["electronic"]).min() > 0
+    assert np.linalg.eigvalsh(out["elasticity_tensor"]).min() > 0
+    assert np.linalg.eigvalsh(out["compliance_tensor"]).min() > 0
+    assert np.linalg.eigvalsh(out["electronic_dielectric_tensor"]).min() > 1
+    assert (
+        np.linalg.eigvalsh(out["dielectric_tensor"] - out["electronic_dielectric_tensor"]).min() > 0
+    )
     # exact inverses up to the rounding that the condition number allows
-    product = out["stiffness"] @ out["compliance"] - np.eye(6)
-    size = np.linalg.norm(out["stiffness"], axis=(1, 2)) * np.linalg.norm(
-        out["compliance"], axis=(1, 2)
+    product = out["elasticity_tensor"] @ out["compliance_tensor"] - np.eye(6)
+    size = np.linalg.norm(out["elasticity_tensor"], axis=(1, 2)) * np.linalg.norm(
+        out["compliance_tensor"], axis=(1, 2)
     )
     assert (np.linalg.norm(product, axis=(1, 2)) / size).max() < 1e-13
 
 
 def test_ordinary_stiffness_and_compliance_are_inverse():
     out = tensors(0.5, spread=False)
-    product = out["stiffness"] @ out["compliance"]
+    product = out["elasticity_tensor"] @ out["compliance_tensor"]
     torch.testing.assert_close(product, torch.eye(6).double().expand(50, 6, 6), atol=1e-11, rtol=0)
 
 

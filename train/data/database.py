@@ -1,13 +1,12 @@
 """The training database: one ASE SQLite file, one row per crystal and data set.
 
-Key-value pairs hold what rows are selected by (data set, fold, quarantine, numbers), `data` holds
-the tensors. The rows that curation rejected or quarantined are listed in a CSV beside the file.
+Key-value pairs hold what rows are selected by (data set, fold, quarantine, scalar targets), `data`
+the tensors, in the shapes and units of `DATASETS` and the Cartesian frame of the row's atoms. The
+rows that curation rejected or quarantined are listed in a CSV beside the file.
 """
 
 import csv
-import os
 import sqlite3
-import tempfile
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -18,17 +17,18 @@ import numpy as np
 from rich.progress import track
 
 from ase_eqtensor.errors import DataError
+from ase_eqtensor.storage import complete_file, refuse_existing
 from ase_eqtensor.train.data.curation import curate
 from ase_eqtensor.train.data.sources.base import Source
-from ase_eqtensor.train.record import DATASETS, TARGET_SHAPES, Record, Rejection
-
-_NUMBERS = [name for name, shape in TARGET_SHAPES.items() if shape == ()]
+from ase_eqtensor.train.record import Record, Rejection
+from ase_eqtensor.train.targets import DATASETS, columns
 
 
 @dataclass
 class BuildReport:
     """What went into a database.
 
+    path: the database.
     rows: number of rows per (data set, fold), quarantined ones included.
     problems: the rejected and quarantined rows.
     """
@@ -52,22 +52,22 @@ def build_database(
 ) -> BuildReport:
     """Curate everything that `sources` yield and write the database and its CSV of problems.
 
-    Raises DataError if one of the two exists and `overwrite` is False, if a source cannot be read,
-    or if nothing is left to write; existing files are then untouched.
+    Raises OutputExistsError if one of the two exists and `overwrite` is False, DataError if a
+    source cannot be read or no usable row is left; existing files are then untouched.
     """
     report, records = BuildReport(Path(path)), []
     for file in (report.path, report.problems_path):
-        _refuse_existing(file, overwrite)
+        refuse_existing(file, overwrite)
     for source in sources:
-        for item in track(source.records(), source.name, disable=not progress):
-            item = curate(item) if isinstance(item, Record) else item
-            if isinstance(item, Rejection):
-                report.problems.append(item)
+        for row in track(source.records(), source.name, disable=not progress):
+            row = curate(row) if isinstance(row, Record) else row
+            if isinstance(row, Rejection):
+                report.problems.append(row)
                 continue
-            records.append(item)
-            report.rows[item.dataset, item.fold] += 1
-            if item.quarantine:
-                report.problems.append(_quarantined(item))
+            records.append(row)
+            report.rows[row.dataset, row.fold] += 1
+            if row.quarantine:
+                report.problems.append(_quarantined(row))
     if not records:
         raise DataError(f"nothing to write to {path}: the sources have no usable row")
     write_database(path, records, overwrite=overwrite, progress=progress)
@@ -80,18 +80,18 @@ def write_database(
 ) -> None:
     """Write curated records to an ASE SQLite file; it appears under its name only when complete.
 
-    Raises DataError if the file exists and `overwrite` is False.
+    Raises OutputExistsError if the file exists and `overwrite` is False.
     """
     path = Path(path)
-    _refuse_existing(path, overwrite)
+    refuse_existing(path, overwrite)
     path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.stem}-") as folder:
-        part = Path(folder) / "part.db"
-        with ase.db.connect(part, type="db", use_lock_file=False) as db:
-            for record in track(records, "writing", disable=not progress):
-                pairs, data = _row(record)
-                db.write(record.atoms, key_value_pairs=pairs, data=data)
-        os.replace(part, path)
+    with (
+        complete_file(path) as unfinished,
+        ase.db.connect(unfinished, type="db", use_lock_file=False) as db,
+    ):
+        for record in track(records, "writing", disable=not progress):
+            pairs, data = _row(record)
+            db.write(record.atoms, key_value_pairs=pairs, data=data)
 
 
 def read_database(path: Path, datasets: Iterable[str] | None = None) -> list[Record]:
@@ -131,15 +131,17 @@ def _row(record: Record) -> tuple[dict, dict]:
         "quarantine": record.quarantine,
         "frame_deviation": record.frame_deviation,
     }
-    numbers = {k: float(v) for k, v in record.targets.items() if k in _NUMBERS}
-    tensors = {k: np.asarray(v) for k, v in record.targets.items() if k not in _NUMBERS}
+    shapes = columns()
+    numbers = {k: float(v) for k, v in record.targets.items() if shapes[k] == ()}
+    tensors = {k: np.asarray(v) for k, v in record.targets.items() if shapes[k] != ()}
     return pairs | numbers, tensors
 
 
 def _record(row) -> Record:
     pairs = row.key_value_pairs
-    numbers = {k: pairs[k] for k in _NUMBERS if k in pairs}
-    tensors = {k: np.asarray(v) for k, v in row.data.items() if k in TARGET_SHAPES}
+    shapes = columns()
+    numbers = {k: v for k, v in pairs.items() if shapes.get(k) == ()}
+    tensors = {k: np.asarray(v) for k, v in row.data.items() if k in shapes}
     return Record(
         atoms=row.toatoms(),
         dataset=pairs["dataset"],
@@ -173,8 +175,3 @@ def _write_problems(report: BuildReport) -> None:
         writer.writerow(["dataset", "source_id", "formula", "action", "reason"])
         for p in report.problems:
             writer.writerow([p.dataset, p.source_id, p.formula, p.action, p.reason])
-
-
-def _refuse_existing(path: Path, overwrite: bool) -> None:
-    if path.exists() and not overwrite:
-        raise DataError(f"{path} exists: choose another name, or overwrite it on purpose")

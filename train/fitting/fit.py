@@ -1,6 +1,5 @@
 """Fitting a model: records and a recipe in, trained network out."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
@@ -17,19 +16,32 @@ from lightning.pytorch.loggers import CSVLogger
 
 from ase_eqtensor.errors import DataError
 from ase_eqtensor.train.fitting.module import TensorModule
-from ase_eqtensor.train.fitting.samples import Sample, loader, prepare, references, training_loader
-from ase_eqtensor.train.folds import split
+from ase_eqtensor.train.fitting.samples import (
+    Sample,
+    loader,
+    prepare,
+    references,
+    trained_heads,
+    training_loader,
+)
+from ase_eqtensor.train.folds import Split
 from ase_eqtensor.train.recipes.recipe import Recipe
-from ase_eqtensor.train.record import Record
-
-TENSOR_SETS = ("elastic", "dielectric")
+from ase_eqtensor.train.targets import DATASETS
 
 
 class TrainingSamples(NamedTuple):
-    """What a run trains on and what it is selected by."""
+    """What a run trains on, and what it is validated on."""
 
     train: list[Sample]
     val: list[Sample]
+
+    @property
+    def selection(self) -> list[Sample]:
+        """The validation crystals that choose the epoch: those with tensors where there are any,
+        whatever else is trained on; none in quarantine."""
+        sound = [sample for sample in self.val if not sample.record.quarantine]
+        tensors = [s for s in sound if DATASETS[s.record.dataset].holds_tensors]
+        return tensors or sound
 
 
 class AveragedWeights(EMAWeightAveraging):
@@ -43,21 +55,17 @@ class AveragedWeights(EMAWeightAveraging):
         return AveragedWeights, (self.decay,)
 
 
-def split_samples(records: Sequence[Record], recipe: Recipe) -> TrainingSamples:
-    """Graphs of the training and of the validation crystals of the recipe's fold.
+def prepare_parts(parts: Split, recipe: Recipe) -> TrainingSamples:
+    """Graphs of the training and of the validation crystals of a fold.
 
-    Validation scores tensors where there are any, whatever else is trained on. Raises DataError if
-    either part is empty.
+    Raises DataError if either part is empty.
     """
-    parts = split(records, recipe.fold)
-    val = [record for record in parts.val if not record.quarantine]
-    val = [record for record in val if record.dataset in TENSOR_SETS] or val
-    if not parts.train or not val:
+    if not parts.train or not any(not record.quarantine for record in parts.val):
         raise DataError(
-            f"fold {recipe.fold} leaves {len(parts.train)} training and {len(val)} validation "
-            "crystals; both are needed. Add data."
+            f"fold {recipe.fold} leaves {len(parts.train)} training and {len(parts.val)} "
+            "validation crystals; both are needed, and not all in quarantine. Add data."
         )
-    samples = prepare([*parts.train, *val], recipe.network.cutoff)
+    samples = prepare([*parts.train, *parts.val], recipe.network.cutoff)
     return TrainingSamples(samples[: len(parts.train)], samples[len(parts.train) :])
 
 
@@ -73,7 +81,7 @@ def fit(
     """Train on the recipe's fold and return the module with the best averaged weights.
 
     Args:
-        samples: see `split_samples`.
+        samples: see `prepare_parts`.
         recipe: see `Recipe`.
         folder: receives checkpoints/ and logs/version_N/metrics.csv.
         resume: continue from the last checkpoint in `folder`.
@@ -84,9 +92,11 @@ def fit(
         stop_after: stop after this many epochs of the schedule, as an interruption would.
     """
     L.seed_everything(recipe.seed, verbose=False)
-    train, val = samples
-    architecture = replace(recipe.network, reference=references(train))
-    batches = training_loader(train, recipe.batch_size, recipe.seed)
+    taught = [target for name in recipe.datasets for target in DATASETS[name].targets]
+    architecture = replace(
+        recipe.network, heads=trained_heads(taught), reference=references(samples.train)
+    )
+    batches = training_loader(samples.train, recipe.batch_size, recipe.seed)
     module = TensorModule(architecture, recipe, steps=len(batches) * recipe.epochs)
     checkpoints = folder / "checkpoints"
     best = ModelCheckpoint(checkpoints, "best", monitor="val_score", enable_version_counter=False)
@@ -116,7 +126,7 @@ def fit(
     trainer.fit(
         module,
         batches,
-        loader(val, 64),
+        loader(samples.selection, 64),
         ckpt_path=reached if resume and reached.is_file() else None,
         weights_only=False,
     )

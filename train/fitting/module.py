@@ -8,9 +8,9 @@ import torch
 from ase_eqtensor.crystal.graph import GraphBatch
 from ase_eqtensor.crystal.symmetry import SITE_CLASSES
 from ase_eqtensor.network.model import Architecture, TensorNetwork
-from ase_eqtensor.train.fitting.losses import crystal_errors, target_losses
 from ase_eqtensor.train.fitting.samples import Batch
-from ase_eqtensor.train.recipes.recipe import LossWeights, Recipe
+from ase_eqtensor.train.recipes.recipe import Recipe
+from ase_eqtensor.train.targets import targets
 
 
 def hide_classes(graph: GraphBatch, probability: float, random: torch.Generator) -> GraphBatch:
@@ -27,15 +27,17 @@ def hide_classes(graph: GraphBatch, probability: float, random: torch.Generator)
 
 
 class TensorModule(L.LightningModule):
-    """A `TensorNetwork` with its losses; the validation score is the mean over targets of the
-    median error and half the mean one, which no outlier owns alone. Every process of a parallel
-    run validates on all crystals."""
+    """A `TensorNetwork` with its losses.
+
+    The validation score is the mean over targets of the median error plus half the mean error: the
+    median, so that a single outlier does not decide, and the mean, so that outliers count. Every
+    process of a parallel run validates on all crystals.
+    """
 
     def __init__(self, architecture: Architecture, recipe: Recipe, steps: int):
         super().__init__()
         self.network = TensorNetwork(architecture)
         self.recipe, self.steps = recipe, steps
-        self.weights: LossWeights = recipe.loss
         self._errors: dict[str, list[torch.Tensor]] = {}
 
     def transfer_batch_to_device(self, batch: Batch, device, dataloader_idx: int) -> Batch:
@@ -46,16 +48,19 @@ class TensorModule(L.LightningModule):
         # by step, so that a resumed run draws what an uninterrupted one would have drawn
         random = torch.Generator().manual_seed(self.recipe.seed + 1_000_003 * self.global_step)
         graph = hide_classes(batch.graph, self.recipe.class_dropout, random)
-        losses = target_losses(self.network(graph), batch.targets, self.weights.anisotropy)
+        outputs = self.network(graph)
         # of the main process alone: others may have other targets, so there is no common order
         epoch = {"on_step": False, "on_epoch": True, "rank_zero_only": True}
         total = 0.0
-        for name, loss in losses.items():
+        for name, (index, value) in batch.targets.items():
+            target = targets()[name]
+            predicted = target.predicted(outputs)[index]
+            loss = target.loss(predicted, value, self.recipe.anisotropy)
             self.log(f"train_{name}", loss, batch_size=size, **epoch)
             # a target's weight counts per crystal, however many of them this batch happens to have;
             # gradients are averaged over processes, each of which has a share of the batch
-            share = len(batch.targets[name][0]) / self.recipe.batch_size * self.trainer.world_size
-            total = total + getattr(self.weights, name) * share * loss
+            share = len(index) / self.recipe.batch_size * self.trainer.world_size
+            total = total + self.recipe.weight(target) * share * loss
         self.log("train_loss", total, prog_bar=True, batch_size=size, **epoch)
         return total
 
@@ -63,8 +68,10 @@ class TensorModule(L.LightningModule):
         self._errors = {}
 
     def validation_step(self, batch: Batch, _) -> None:
-        output = self.network(batch.graph)
-        for name, errors in crystal_errors(output, batch.targets).items():
+        outputs = self.network(batch.graph)
+        for name, (index, value) in batch.targets.items():
+            target = targets()[name]
+            errors = target.errors(target.predicted(outputs)[index], value)
             self._errors.setdefault(name, []).append(errors)
 
     def on_validation_epoch_end(self) -> None:

@@ -3,8 +3,8 @@
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
-import joblib
 import numpy as np
 import torch
 import torch.distributed as dist
@@ -14,45 +14,31 @@ from ase_eqtensor.crystal.graph import CrystalGraph, GraphBatch, build_graph, co
 from ase_eqtensor.crystal.symmetry import analyse, primitive
 from ase_eqtensor.errors import DataError, StructureError
 from ase_eqtensor.models.training_crystals import TrainingCrystal
-from ase_eqtensor.tensors.notation import voigt_to_mandel
-from ase_eqtensor.train.data.curation import EPS_NOISE
+from ase_eqtensor.parallel import in_parallel
+from ase_eqtensor.quantities import Head, heads, stored
 from ase_eqtensor.train.record import Record
+from ase_eqtensor.train.targets import Target, targets
 
-TENSORS = {  # target in the database -> output of the network
-    "elasticity_tensor": "stiffness",
-    "electronic_dielectric_tensor": "electronic",
-    "dielectric_tensor": "dielectric",
-}
-
-# Elemental semiconductors have no ionic part, and zero has no logarithm. Curation takes this much
-# permittivity for noise, so less than it means "none".
-IONIC_FLOOR = EPS_NOISE
-
-
-def supervised_output(target: str) -> str:
-    """The output of the network that a target trains: K and G are functions of the stiffness."""
-    return "stiffness" if target == "moduli" else target
+GRAPHS = 64  # records per task of another process
 
 
 @dataclass(frozen=True)
 class Sample:
-    """A record and the graph of its primitive cell in the same frame (None where not needed)."""
+    """A record and the graph of its primitive cell in the same frame."""
 
     record: Record
-    graph: CrystalGraph | None
+    graph: CrystalGraph
 
-    @property
-    def targets(self) -> dict[str, np.ndarray]:
-        """Targets by the network's names: stiffness as Mandel matrix in eV/Å^3, moduli (2,) GPa."""
-        known = self.record.targets
-        out = {new: np.asarray(known[old]) for old, new in TENSORS.items() if old in known}
-        if "stiffness" in out:
-            out["stiffness"] = voigt_to_mandel(out["stiffness"])
-        elif "k_vrh_gpa" in known:
-            out["moduli"] = np.array([known["k_vrh_gpa"], known["g_vrh_gpa"]])
-        if "formation_energy" in known:
-            out["formation_energy"] = np.asarray(known["formation_energy"])
-        return out
+    @cached_property
+    def values(self) -> dict[str, np.ndarray]:
+        """What there is to learn: target -> its value, see `Target.value`."""
+        return target_values(self.record)
+
+
+def target_values(record: Record) -> dict[str, np.ndarray]:
+    """Target -> its value, for those that a record has."""
+    values = {name: target.value(record.targets) for name, target in targets().items()}
+    return {name: value for name, value in values.items() if value is not None}
 
 
 @dataclass(frozen=True)
@@ -67,15 +53,17 @@ class Batch:
         return Batch(self.graph.to(device), moved)
 
 
-def prepare(records: Sequence[Record], cutoff: float) -> list[Sample]:
-    """Symmetry and graph of every record, in parallel on all cores.
+def prepare(records: Sequence[Record], cutoff: float, workers: int = -1) -> list[Sample]:
+    """Symmetry and graph of every record, in `workers` processes (-1: one per core).
 
     Raises DataError, naming the record, if an atom has no neighbour within `cutoff` Å.
     """
-    graphs = joblib.Parallel(n_jobs=-1, batch_size=64)(
-        joblib.delayed(_graph)(record, cutoff) for record in records
-    )
-    return [Sample(record, graph) for record, graph in zip(records, graphs)]
+    chunks = [(records[i : i + GRAPHS], cutoff) for i in range(0, len(records), GRAPHS)]
+    return [sample for chunk in in_parallel(_prepare, chunks, workers) for sample in chunk]
+
+
+def _prepare(records: Sequence[Record], cutoff: float) -> list[Sample]:
+    return [Sample(record, _graph(record, cutoff)) for record in records]
 
 
 def _graph(record: Record, cutoff: float) -> CrystalGraph:
@@ -92,13 +80,12 @@ def _graph(record: Record, cutoff: float) -> CrystalGraph:
 
 def collate_samples(samples: Sequence[Sample]) -> Batch:
     """Join samples; crystals without a target are simply not in that target's index."""
-    targets = {}
-    every = [sample.targets for sample in samples]
-    for name in sorted({name for one in every for name in one}):
-        index = [i for i, one in enumerate(every) if name in one]
-        values = np.stack([every[i][name] for i in index])
-        targets[name] = torch.tensor(index), torch.from_numpy(values).double()
-    return Batch(collate([sample.graph for sample in samples]), targets)
+    batched = {}
+    for name in sorted({name for sample in samples for name in sample.values}):
+        index = [i for i, sample in enumerate(samples) if name in sample.values]
+        values = np.stack([samples[i].values[name] for i in index])
+        batched[name] = torch.tensor(index), torch.from_numpy(values).double()
+    return Batch(collate([sample.graph for sample in samples]), batched)
 
 
 class SharedBatches(BatchSampler):
@@ -144,43 +131,50 @@ def training_loader(samples: Sequence[Sample], batch_size: int, seed: int) -> Da
     return DataLoader(samples, batch_sampler=batches, collate_fn=collate_samples)
 
 
+def trained_heads(taught: Sequence[Target]) -> list[str]:
+    """Names of the heads that targets need, in the order in which quantities declare them."""
+    needed = {head.name for target in taught for head in target.quantity.heads}
+    return [name for name in heads() if name in needed]
+
+
 def references(samples: Sequence[Sample]) -> dict[str, list[list[float]]]:
-    """Isotropic components about which each tensor's logarithm varies: medians over the data.
+    """Head -> isotropic components about which its arrays vary: medians over the data, in one row.
 
     These go into the architecture, so that a prediction never depends on a user's data set.
     """
-    volume = {"stiffness": [], "electronic": [], "ionic": [], "formation_energy": []}
-    for sample in samples:
-        t = sample.targets
-        if "stiffness" in t:
-            c = t["stiffness"]
-            k3 = c[:3, :3].sum() / 3
-            volume["stiffness"].append([k3, (np.trace(c) - k3) / 5])
-        if "electronic" in t:
-            volume["electronic"].append([np.trace(t["electronic"]) / 3 - 1])
-        if "electronic" in t and "dielectric" in t:
-            ionic = np.trace(t["dielectric"] - t["electronic"]) / 3
-            volume["ionic"].append([max(ionic, IONIC_FLOOR)])
-        if "formation_energy" in t:
-            volume["formation_energy"].append([t["formation_energy"]])
-    factor = {"stiffness": np.array([1, 5**0.5]), "electronic": 3**0.5, "ionic": 3**0.5}
-    out = {}
-    for name, values in volume.items():
-        if values:
-            middle = np.median(np.array(values, dtype=float), axis=0)
-            out[name] = [(np.log(middle) * factor[name] if name in factor else middle).tolist()]
-    return out
+    rows = {}
+    for name, head in heads().items():
+        parts = [
+            _isotropic(head, array) for s in samples if (array := head.of(s.values)) is not None
+        ]
+        if parts:
+            middle = np.median(parts, axis=0)
+            if head.logarithm:
+                middle = np.log(middle) * _traces(head)
+            rows[name] = [middle.tolist()]
+    return rows
+
+
+def _isotropic(head: Head, array: np.ndarray) -> np.ndarray:
+    """Isotropic components of a head's array (*form.shape); its isotropic eigenvalues, if the head
+    is a logarithm."""
+    components = head.form.components(array)[: head.form.scalars]
+    return np.maximum(components / _traces(head), head.floor) if head.logarithm else components
+
+
+def _traces(head: Head) -> np.ndarray:
+    """Traces of the isotropic basis matrices: roots of the multiplicities of their eigenvalues."""
+    return np.einsum("iaa->i", head.form.basis().numpy()[: head.form.scalars])
 
 
 def element_counts(records: Sequence[Record]) -> dict[str, dict[int, int]]:
-    """For every output of the network, how many of the records that supervise it hold each atomic
-    number."""
+    """Quantity -> atomic number -> how many of the records that teach the quantity hold it."""
     counts: dict[str, Counter] = {}
     for record in records:
-        for target in Sample(record, None).targets:
-            output = supervised_output(target)
-            counts.setdefault(output, Counter()).update(set(record.atoms.numbers.tolist()))
-    return {output: dict(sorted(count.items())) for output, count in counts.items()}
+        for name in target_values(record):
+            quantity = targets()[name].quantity.name
+            counts.setdefault(quantity, Counter()).update(set(record.atoms.numbers.tolist()))
+    return {quantity: dict(sorted(count.items())) for quantity, count in counts.items()}
 
 
 def training_crystals(records: Sequence[Record]) -> list[TrainingCrystal]:
@@ -188,7 +182,7 @@ def training_crystals(records: Sequence[Record]) -> list[TrainingCrystal]:
     and values where they hold tensors."""
     crystals = []
     for r in records:
-        tensors = {name: value for name, value in r.targets.items() if name in TENSORS}
+        tensors = {name: value for name, value in r.targets.items() if name in stored()}
         atoms = r.atoms if tensors else None
         if not r.quarantine:
             names = r.source_id, r.dataset, r.reduced_formula

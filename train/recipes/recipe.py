@@ -5,36 +5,21 @@ import tomllib
 from dataclasses import asdict, dataclass, field, fields
 from importlib import resources
 from pathlib import Path
-from typing import get_origin
+from typing import get_args, get_origin
 
 from ase_eqtensor.errors import RecipeError
 from ase_eqtensor.network.classes import CLASS_MODES
 from ase_eqtensor.network.model import Architecture
 from ase_eqtensor.tensors.irreps import parse_irreps
 from ase_eqtensor.train.folds import N_FOLDS
-
-
-@dataclass(frozen=True)
-class LossWeights:
-    """Weight of each target in the sum of losses (train/losses.py).
-
-    stiffness, electronic, dielectric: tensors. moduli: K and G of crystals that have no tensor.
-    formation_energy: eV/atom. anisotropy: weight of a tensor's anisotropic part beside the whole.
-    """
-
-    stiffness: float = 1.0
-    electronic: float = 1.0
-    dielectric: float = 1.0
-    moduli: float = 0.5
-    formation_energy: float = 0.2
-    anisotropy: float = 0.5
+from ase_eqtensor.train.targets import Target, targets, trainable
 
 
 @dataclass(frozen=True)
 class Recipe:
     """Everything that `eqtensor train` needs to know.
 
-    datasets: data sets of the database to train on, of those in `LOSSES`.
+    datasets: data sets of the database to train on, of those in train/targets/ that have targets.
     fold: the fold that is left out as test set (0 ... 4).
     seed: of the initial weights and of the order of the crystals.
     epochs: upper limit; the learning rate falls to zero over them.
@@ -45,10 +30,12 @@ class Recipe:
     class_dropout: share of the crystals in each batch that hide their site-symmetry classes, so
         that the network also knows crystals without symmetry; from 0 to below 1.
     ema_decay: of the exponential moving average of the weights, per step; between 0 and 1.
-    network: see `Architecture`. Its lmax must be 4 or more in a model for use: a stiffness has
-        components of l = 4, and without harmonics of that degree cubic crystals come out
-        isotropic. Less is allowed for comparisons only.
-    loss: see `LossWeights`; the weights of the chosen data sets must be positive.
+    anisotropy: weight of the error of a tensor's anisotropic part beside that of the whole.
+    loss: target -> weight in the sum of losses, for targets that are not to have their own; those
+        of the chosen data sets must be positive.
+    network: see `Architecture`; heads, members and reference are set by training. Its lmax must be
+        4 or more in a model for use: a stiffness has components of l = 4, and without harmonics of
+        that degree cubic crystals come out isotropic. Less is allowed for comparisons only.
     """
 
     datasets: list[str] = field(default_factory=lambda: ["elastic", "dielectric"])
@@ -62,29 +49,25 @@ class Recipe:
     gradient_clip: float = 1.0
     ema_decay: float = 0.995
     class_dropout: float = 0.0
+    anisotropy: float = 0.5
+    loss: dict[str, float] = field(default_factory=dict)
     network: Architecture = field(default_factory=Architecture)
-    loss: LossWeights = field(default_factory=LossWeights)
 
     def to_dict(self) -> dict:
         return asdict(self)
 
+    def weight(self, target: Target) -> float:
+        """Weight of a target in the sum of losses."""
+        return self.loss.get(target.name, target.weight)
 
-# The losses that each data set is trained with: what the network has an output for.
-LOSSES = {
-    "elastic": ("stiffness",),
-    "dielectric": ("electronic", "dielectric"),
-    "moduli": ("moduli",),
-    "formation_energy": ("formation_energy",),
-}
 
 _POSITIVE = {
     "recipe": ("epochs", "patience", "batch_size", "learning_rate", "gradient_clip"),
     "network": ("layers", "radial", "cutoff", "embedding", "head", "mean_neighbours"),
 }
 _NOT_NEGATIVE = {
-    "recipe": ("weight_decay",),
+    "recipe": ("weight_decay", "anisotropy"),
     "network": ("lmax",),
-    "loss": tuple(f.name for f in fields(LossWeights)),
 }
 
 
@@ -127,7 +110,8 @@ def parse_recipe(content: dict, origin: str = "recipe") -> Recipe:
 def _check_values(recipe: Recipe, origin: str) -> None:
     network = recipe.network
     chosen = [("fold", recipe.fold, range(N_FOLDS))]
-    chosen += [("datasets", name, list(LOSSES)) for name in recipe.datasets]
+    chosen += [("datasets", name, list(trainable())) for name in recipe.datasets]
+    chosen += [("target of [loss]", name, list(targets())) for name in recipe.loss]
     chosen += [("class_mode", network.class_mode, CLASS_MODES)]
     for name, value, choices in chosen:
         if value not in choices:
@@ -137,7 +121,7 @@ def _check_values(recipe: Recipe, origin: str) -> None:
                 f"{origin}: {name} = {value!r} is none of {', '.join(map(str, choices))}{hint}"
             )
     if not recipe.datasets:
-        raise RecipeError(f"{origin}: datasets is empty; choose from {', '.join(LOSSES)}")
+        raise RecipeError(f"{origin}: datasets is empty; choose from {', '.join(trainable())}")
     _check_numbers(recipe, origin)
     try:
         parse_irreps(network.hidden)
@@ -148,10 +132,9 @@ def _check_values(recipe: Recipe, origin: str) -> None:
 
 
 def _check_numbers(recipe: Recipe, origin: str) -> None:
-    sections = {"recipe": recipe, "network": recipe.network, "loss": recipe.loss}
-    for part, section in sections.items():
+    for part, section in {"recipe": recipe, "network": recipe.network}.items():
         where = origin if section is recipe else f"{origin} [{part}]"
-        for name in _POSITIVE.get(part, ()):
+        for name in _POSITIVE[part]:
             if not getattr(section, name) > 0:  # not <=, which is false for nan
                 raise RecipeError(f"{where}: {name} = {getattr(section, name)} must be positive")
         for name in _NOT_NEGATIVE[part]:
@@ -159,6 +142,9 @@ def _check_numbers(recipe: Recipe, origin: str) -> None:
                 raise RecipeError(
                     f"{where}: {name} = {getattr(section, name)} must not be negative"
                 )
+    for name, weight in recipe.loss.items():
+        if not weight >= 0:
+            raise RecipeError(f"{origin} [loss]: {name} = {weight} must not be negative")
     if not 0 < recipe.ema_decay < 1:
         raise RecipeError(f"{origin}: ema_decay = {recipe.ema_decay} must be between 0 and 1")
     if not 0 <= recipe.class_dropout < 1:
@@ -166,17 +152,17 @@ def _check_numbers(recipe: Recipe, origin: str) -> None:
             f"{origin}: class_dropout = {recipe.class_dropout} must be at least 0 and below 1"
         )
     for dataset in recipe.datasets:
-        for name in LOSSES[dataset]:
-            if getattr(recipe.loss, name) == 0:
+        for target in trainable()[dataset].targets:
+            if recipe.weight(target) == 0:
                 raise RecipeError(
-                    f"{origin} [loss]: {name} = 0, so nothing would be learnt from the data set "
-                    f"{dataset!r}; give it a weight, or leave the data set out"
+                    f"{origin} [loss]: {target.name} = 0, so nothing would be learnt from the data "
+                    f"set {dataset!r}; give it a weight, or leave the data set out"
                 )
 
 
 def _build(cls, content: dict, origin: str):
     known = {f.name: f for f in fields(cls)}
-    sections = {"network": Architecture, "loss": LossWeights} if cls is Recipe else {}
+    sections = {"network": Architecture} if cls is Recipe else {}
     values = {}
     for name, value in content.items():
         if name not in known:
@@ -196,4 +182,8 @@ def _checked(name: str, value, expected, origin: str):
     kind = get_origin(expected) or expected  # list of list[str]
     if isinstance(kind, type) and type(value) is not kind:
         raise RecipeError(f"{origin}: {name} = {value!r} must be of type {kind.__name__}")
+    if kind is dict:
+        return {
+            k: _checked(k, v, get_args(expected)[1], f"{origin} [{name}]") for k, v in value.items()
+        }
     return value

@@ -6,66 +6,69 @@ no crystal is covered by a bound that its own error helped to make. Which featur
 decided by what `check` said of them, a handful of yes or no decisions.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
+import msgspec
 import numpy as np
 
-from ase_eqtensor.models.uncertainty import LEVELS, SCALARS, ErrorScale
-from ase_eqtensor.properties import PROPERTIES
-from ase_eqtensor.train.scoring.metrics import relative_errors
+from ase_eqtensor.models.card import Calibrated, ErrorScale
+from ase_eqtensor.models.uncertainty import LEVELS, RELATIVE, bounds_of, scale_of
+from ase_eqtensor.quantities import QUANTITIES, offered
+from ase_eqtensor.tensors.comparison import relative_errors
 from ase_eqtensor.train.scoring.outputs import Predictions
+from ase_eqtensor.train.targets import TensorTarget, targets
 
 FLAGGED = 0.06  # share of the calibration crystals called unlike the training data
 NEGLIGIBLE = 0.3  # of the median error; keeps the logarithms of lucky hits from ruling the fit
-_CRYSTAL = ("packing", "transition metals", "stiffness level")
-_STIFFNESS = (
-    *("stiffness spread", "stiffness shear", "stiffness anisotropy", "stiffness rarity"),
-    *_CRYSTAL,
-)
-_DIELECTRIC = ("electronic spread", "ionic spread", "electronic level", "ionic level", *_CRYSTAL)
-FEATURES = {
-    "elasticity_tensor": _STIFFNESS,
-    "compliance_tensor": _STIFFNESS,
-    "electronic_dielectric_tensor": (*_DIELECTRIC, "electronic anisotropy", "electronic rarity"),
-    "dielectric_tensor": (*_DIELECTRIC, "ionic anisotropy", "dielectric rarity"),
-}
 
 
-def calibrate(predictions: dict[str, Predictions]) -> dict[str, dict]:
-    """The entry "uncertainty" of a model card, see `ErrorModel`, from predictions out of fold."""
-    out = {}
-    for name, found in _by_property(predictions).items():
-        scales = {quantity: fit(name, found, e) for quantity, e in errors(name, found).items()}
-        scale = scales["relative_error"].scale(found.features)
-        out[name] = {
-            "scales": {
-                quantity: {"coefficients": one.coefficients, "quantiles": one.quantiles}
-                for quantity, one in scales.items()
-            },
-            "unfamiliar_above": float(np.quantile(scale, 1 - FLAGGED)),
+def calibrate(predictions: dict[str, Predictions]) -> dict[str, Calibrated]:
+    """The entry "uncertainty" of a model card, from predictions out of fold by target."""
+    entries = {}
+    for name, scored in by_quantity(predictions).items():
+        scales = {
+            quantity: fit_scale(name, scored.rows(rows), error[rows])
+            for quantity, error in errors(name, scored).items()
+            if len(rows := np.flatnonzero(np.isfinite(error)))
         }
-    return out
+        scale = scale_of(scales[RELATIVE], scored.features)
+        entries[name] = Calibrated(
+            scales=scales, unfamiliar_above=float(np.quantile(scale, 1 - FLAGGED))
+        )
+    return entries
 
 
-def errors(name: str, found: Predictions) -> dict[str, np.ndarray]:
+def errors(name: str, scored: Predictions) -> dict[str, np.ndarray]:
     """ "relative_error" of the tensor and |ln (predicted - least) / (true - least)| of the scalars
-    of a property, each (n,)."""
-    out = {"relative_error": relative_errors(found.predicted, found.target)}
-    for scalar, one in SCALARS[name].items():
-        predicted, target = (one.of(side) - one.least for side in (found.predicted, found.target))
-        out[scalar] = np.abs(np.log(predicted / target))
+    of a quantity, each (n,); NaN where a crystal has no such scalar."""
+    quantity, density = QUANTITIES[name], scored.density
+    out = {RELATIVE: relative_errors(scored.predicted, scored.target)}
+    predicted, true = (
+        quantity.scalar_values(side, density) for side in (scored.predicted, scored.target)
+    )
+    for scalar in quantity.scalars:
+        if scalar.least is not None:
+            with np.errstate(divide="ignore", invalid="ignore"):
+                ratio = (predicted[scalar.name] - scalar.least) / (true[scalar.name] - scalar.least)
+                out[scalar.name] = np.abs(np.log(ratio))
     return out
 
 
-def fit(name: str, found: Predictions, error: np.ndarray) -> ErrorScale:
-    """Error scale of a property's quantity, by least squares of ln(error), and its quantiles."""
-    columns = ("constant", *FEATURES[name])
-    design = np.stack([found.features[column] for column in columns], axis=1)
+def fit_scale(name: str, scored: Predictions, error: np.ndarray) -> ErrorScale:
+    """Error scale of an error (n,) of a quantity, by least squares of its logarithm, and its
+    quantiles."""
+    quantity = QUANTITIES[name]
+    target = targets()[quantity.trained_on]
+    assert isinstance(target, TensorTarget)
+    columns = ["constant", *(c for c in target.error_columns() if c in scored.features)]
+    design = np.stack([scored.features[column] for column in columns], axis=1)
     log = np.log(error + NEGLIGIBLE * np.median(error))
     solution = np.linalg.lstsq(design, log, rcond=None)[0]
-    scale = ErrorScale(dict(zip(columns, map(float, solution))), {})
-    ratio = error / scale.scale(found.features)
-    return ErrorScale(scale.coefficients, {str(q): _quantile(ratio, q) for q in LEVELS})
+    coefficients = dict(zip(columns, map(float, solution)))
+    scale = ErrorScale(coefficients=coefficients, quantiles={})
+    ratio = error / scale_of(scale, scored.features)
+    quantiles = {str(level): _quantile(ratio, level) for level in LEVELS}
+    return msgspec.structs.replace(scale, quantiles=quantiles)
 
 
 def check(predictions: dict[str, Predictions]) -> dict[str, dict]:
@@ -76,59 +79,85 @@ def check(predictions: dict[str, Predictions]) -> dict[str, dict]:
     median bound over the constant one from the same crystals} and "constant_coverage" of the
     latter; for the property "flagged": share, mean relative error, and that of the others.
     """
-    out = {}
-    for name, found in _by_property(predictions).items():
-        parts = _parts(found)
-        groups = {
-            "by_system": np.array([record.crystal_system for record in found.records]),
-            "by_size": _thirds(np.linalg.norm(found.predicted, axis=(1, 2))),
+    return {
+        name: {
+            quantity: _checked(name, scored.rows(rows), error[rows])
+            for quantity, error in errors(name, scored).items()
+            if len(rows := np.flatnonzero(np.isfinite(error)))
         }
-        out[name] = {}
-        for quantity, error in errors(name, found).items():
-            bounds = {q: np.empty(len(error)) for q in LEVELS}
-            constant = {q: np.empty(len(error)) for q in LEVELS}
-            flagged = np.zeros(len(error), dtype=bool)
-            for part in np.unique(parts):
-                held, rest = np.flatnonzero(parts == part), np.flatnonzero(parts != part)
-                own, others = found.rows(held).features, found.rows(rest)
-                scale = fit(name, others, error[rest])
-                for q in LEVELS:
-                    bounds[q][held] = scale.bounds(own)[q]
-                    constant[q][held] = _quantile(error[rest], q)
-                above = np.quantile(scale.scale(others.features), 1 - FLAGGED)
-                flagged[held] = scale.scale(own) > above
-            out[name][quantity] = _coverage(error, bounds, groups) | {
-                "width": _ratio(bounds, constant, np.mean),
-                "median_width": _ratio(bounds, constant, np.median),
-                "constant_coverage": _shares(error, constant, slice(None)),
-            }
-            if quantity == "relative_error":
-                out[name]["flagged"] = {
-                    "share": float(flagged.mean()),
-                    "mean_relative": float(error[flagged].mean()),
-                    "mean_relative_of_the_others": float(error[~flagged].mean()),
-                }
+        | {"flagged": _flagged(name, scored)}
+        for name, scored in by_quantity(predictions).items()
+    }
+
+
+def _checked(name: str, scored: Predictions, error: np.ndarray) -> dict:
+    """How often bounds of an error (n,) hold, each from the crystals of the other parts."""
+    groups = {
+        "by_system": np.array([record.crystal_system for record in scored.records]),
+        "by_size": _thirds(np.linalg.norm(scored.predicted, axis=(1, 2))),
+    }
+    bounds = {level: np.empty(len(error)) for level in LEVELS}
+    constant = {level: np.empty(len(error)) for level in LEVELS}
+    for held, rest in _left_out(scored):
+        scale = fit_scale(name, scored.rows(rest), error[rest])
+        for level, values in bounds_of(scale, scored.rows(held).features).items():
+            bounds[level][held] = values
+            constant[level][held] = _quantile(error[rest], level)
+    return _coverage(error, bounds, groups) | {
+        "width": _ratio(bounds, constant, np.mean),
+        "median_width": _ratio(bounds, constant, np.median),
+        "constant_coverage": _shares(error, constant, slice(None)),
+    }
+
+
+def _flagged(name: str, scored: Predictions) -> dict[str, float]:
+    """Share of the crystals that would be flagged, and the mean errors of these and the others."""
+    error = errors(name, scored)[RELATIVE]
+    flagged = np.zeros(len(error), dtype=bool)
+    for held, rest in _left_out(scored):
+        scale = fit_scale(name, scored.rows(rest), error[rest])
+        above = np.quantile(scale_of(scale, scored.rows(rest).features), 1 - FLAGGED)
+        flagged[held] = scale_of(scale, scored.rows(held).features) > above
+    return {
+        "share": float(flagged.mean()),
+        "mean_relative": _mean(error[flagged]),
+        "mean_relative_of_the_others": _mean(error[~flagged]),
+    }
+
+
+def by_quantity(predictions: dict[str, Predictions]) -> dict[str, Predictions]:
+    """Quantity -> predictions; those of inverses follow, also of the true tensors."""
+    out = {}
+    for name, quantity in offered().items():
+        if quantity.trained_on not in predictions:
+            continue
+        scored = predictions[quantity.trained_on]
+        if quantity.inverse_of:
+            inverses = np.linalg.inv(scored.predicted), np.linalg.inv(scored.target)
+            scored = Predictions(scored.records, *inverses, scored.features)
+        out[name] = scored
     return out
 
 
-def _by_property(predictions: dict[str, Predictions]) -> dict[str, Predictions]:
-    """Predictions of every property; compliances are inverses, of the true stiffnesses, too."""
-    known = dict(predictions)
-    if "stiffness" in known:
-        s = known["stiffness"]
-        inverse = np.linalg.inv(s.predicted), np.linalg.inv(s.target)
-        known["compliance"] = Predictions(s.records, *inverse, s.features)
-    return {name: known[p.output] for name, p in PROPERTIES.items() if p.output in known}
+def _left_out(scored: Predictions) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Indices of the crystals of each part, and of all others."""
+    parts = _parts(scored)
+    for part in np.unique(parts):
+        yield np.flatnonzero(parts == part), np.flatnonzero(parts != part)
 
 
-def _parts(found: Predictions) -> np.ndarray:
+def _mean(values: np.ndarray) -> float | None:
+    return float(values.mean()) if len(values) else None
+
+
+def _parts(scored: Predictions) -> np.ndarray:
     """The part (n,) that each crystal is left out with: its fold, or, where there is only one fold,
     a fifth of the compositions."""
-    folds = np.array([record.fold for record in found.records])
+    folds = np.array([record.fold for record in scored.records])
     if len(set(folds.tolist())) > 1:
         return folds
-    formulas = sorted({record.reduced_formula for record in found.records})
-    return np.array([formulas.index(record.reduced_formula) % 5 for record in found.records])
+    formulas = sorted({record.reduced_formula for record in scored.records})
+    return np.array([formulas.index(record.reduced_formula) % 5 for record in scored.records])
 
 
 def _quantile(values: np.ndarray, level: float) -> float:

@@ -1,31 +1,36 @@
 """What trained networks say about the crystals of a database, beside what is true."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
 
 from ase_eqtensor.errors import DataError
 from ase_eqtensor.models.store import Model
-from ase_eqtensor.models.uncertainty import features
+from ase_eqtensor.models.uncertainty import error_features
 from ase_eqtensor.network.ensemble import select
 from ase_eqtensor.network.model import TensorNetwork
-from ase_eqtensor.properties import TENSOR_HEADS
-from ase_eqtensor.tensors.moduli import hill_average
-from ase_eqtensor.tensors.notation import GPA
-from ase_eqtensor.train.fitting.samples import TENSORS, Sample, element_counts, loader, prepare
+from ase_eqtensor.quantities import Density
+from ase_eqtensor.train.fitting.samples import (
+    Sample,
+    element_counts,
+    loader,
+    prepare,
+    target_values,
+)
 from ase_eqtensor.train.folds import split
 from ase_eqtensor.train.record import Record
+from ase_eqtensor.train.targets import DATASETS, targets
 
 
 @dataclass(frozen=True)
 class Predictions:
     """One target of n crystals, arrays of first axis n.
 
-    predicted, target: stiffness in Mandel form, eV/Å^3; (n, 3, 3) permittivities; K and G (n, 2)
-        in GPa ("moduli"); (n,) formation energies.
-    features: what the scale of the error may depend on (ase_eqtensor/uncertainty.py).
+    predicted, target: values of the target (n, ...), see train/targets/: the network's arrays of a
+        tensor, K and G (n, 2) in GPa, formation energies (n,).
+    features: what the scale of the error may depend on, see `error_features`.
     constant: median of the training values of each crystal's fold; None without training values.
     """
 
@@ -45,6 +50,11 @@ class Predictions:
             None if self.constant is None else self.constant[chosen],
         )
 
+    @property
+    def density(self) -> Density:
+        """Of the crystals."""
+        return Density.of([record.atoms for record in self.records])
+
     def of_fold(self, fold: int) -> "Predictions":
         return self.rows([i for i, record in enumerate(self.records) if record.fold == fold])
 
@@ -52,80 +62,105 @@ class Predictions:
 def compare(
     network: TensorNetwork,
     samples: Sequence[Sample],
-    counts: dict[str, dict[int, int]] | None = None,
+    trained: Iterable[Record] | None = None,
 ) -> dict[str, Predictions]:
-    """Predictions for every output of the network that some of the crystals have a target for.
+    """Target -> predictions, for every target that some of the crystals have and the network knows.
 
-    `counts`, see `element_counts`, is that of the training data of the network, all members of
-    which left out the same fold; without it there are no features.
+    `trained` are the training records of the network, all members of which left out the same fold;
+    with them come features of the errors, and the trivial answer.
     """
-    log, predicted = _outputs(network, samples)
-    known: dict[str, np.ndarray] = {}
-    if counts is not None:
+    outputs, predicted = _outputs(network, samples)
+    features: dict[str, np.ndarray] = {}
+    middles: dict[str, np.ndarray] = {}
+    if trained is not None:
+        trained = list(trained)
         atoms = [sample.record.atoms for sample in samples]
         cells = [a.numbers for a in atoms], [a.get_volume() for a in atoms]
-        known = features(log, [0] * network.architecture.members, *cells, counts)
-    everything, out = range(len(samples)), {}
-    for name in dict.fromkeys(name for s in samples for name in s.targets):
-        chosen = [i for i in everything if name in samples[i].targets]
-        target = np.stack([samples[i].targets[name] for i in chosen])
-        records = [samples[i].record for i in chosen]
-        own = {feature: values[chosen] for feature, values in known.items()}
-        out[name] = Predictions(records, predicted[name][chosen], target, own)
-    return out
+        folds = [0] * network.architecture.members
+        features = error_features(outputs, folds, *cells, element_counts(trained))
+        middles = _medians(trained)
+    predictions = {}
+    for name in dict.fromkeys(name for s in samples for name in s.values if name in predicted):
+        chosen = [i for i, sample in enumerate(samples) if name in sample.values]
+        true = np.stack([samples[i].values[name] for i in chosen])
+        predictions[name] = Predictions(
+            [samples[i].record for i in chosen],
+            predicted[name][chosen],
+            true,
+            {feature: values[chosen] for feature, values in features.items()},
+            np.broadcast_to(middles[name], true.shape) if name in middles else None,
+        )
+    return predictions
 
 
-def _outputs(network: TensorNetwork, samples: Sequence[Sample]) -> tuple[dict, dict]:
-    """Logarithms of the members, head -> (M, n, ...), and outputs of the network for n crystals,
-    with K and G (n, 2) in GPa as "moduli"."""
-    logs, results = [], []
+def _medians(records: Iterable[Record]) -> dict[str, np.ndarray]:
+    """Target -> median of its values in the records."""
+    values: dict[str, list[np.ndarray]] = {}
+    for record in records:
+        for name, value in target_values(record).items():
+            values.setdefault(name, []).append(value)
+    return {name: np.median(column, axis=0) for name, column in values.items()}
+
+
+def _outputs(
+    network: TensorNetwork, samples: Sequence[Sample]
+) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+    """Head -> arrays (M, n, ...) of the M members, and target -> predicted values (n, ...)."""
+    heads: dict[str, list[torch.Tensor]] = {}
+    values: dict[str, list[torch.Tensor]] = {}
     with torch.inference_mode():
         for batch in loader(samples, 64):
-            log = network.logarithms(batch.graph)
-            result = network.tensors({name: value.mean(0) for name, value in log.items()})
-            k_and_g = hill_average(result["stiffness"], result["compliance"])
-            result["moduli"] = torch.stack(k_and_g, dim=1) / GPA
-            logs.append({name: log[name] for name in TENSOR_HEADS})
-            results.append(result)
-    log = {name: torch.cat([one[name] for one in logs], 1).numpy() for name in logs[0]}
-    result = {name: torch.cat([one[name] for one in results]).numpy() for name in results[0]}
-    return log, result
+            arrays = network.head_outputs(batch.graph)
+            tensors = network.tensors({name: array.mean(0) for name, array in arrays.items()})
+            for name, array in arrays.items():
+                heads.setdefault(name, []).append(array)
+            for name, value in _predicted(tensors).items():
+                values.setdefault(name, []).append(value)
+    return (
+        {name: torch.cat(parts, 1).numpy() for name, parts in heads.items()},
+        {name: torch.cat(parts).numpy() for name, parts in values.items()},
+    )
+
+
+def _predicted(tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Target -> values (B, ...), of those whose quantity is among the network's tensors."""
+    return {
+        name: target.predicted(tensors)
+        for name, target in targets().items()
+        if target.quantity.name in tensors
+    }
 
 
 def out_of_fold(
     model: Model, records: Sequence[Record], part: str = "test"
 ) -> dict[str, Predictions]:
     """Predictions for the val or test part of every fold that members of the model left out, by
-    those members; keys are outputs of the network.
+    those members; keys are targets.
 
     Tensors are predicted always, other targets if the model was trained on their data set. Raises
     DataError if the part is empty.
     """
-    datasets = model.card["recipe"]["datasets"]
-    known = [r for r in records if TENSORS.keys() & r.targets.keys() or r.dataset in datasets]
+    datasets = model.card.recipe["datasets"]
+    scored = [r for r in records if r.dataset in datasets or DATASETS[r.dataset].holds_tensors]
     collected: dict[str, list[Predictions]] = {}
     for fold in model.folds:
-        parts = split(known, fold)
+        parts = split(scored, fold)
         if not getattr(parts, part):
             raise DataError(f"no crystal to score is in the {part} part of fold {fold}")
         samples = prepare(getattr(parts, part), model.network.architecture.cutoff)
         network = select(model.network, model.members_without(fold))
-        trained = [Sample(record, None).targets for record in parts.train]
-        counts = element_counts([r for r in parts.train if r.dataset in datasets])
-        for name, found in compare(network, samples, counts).items():
-            if values := [t[name] for t in trained if name in t]:
-                middle = np.broadcast_to(np.median(values, axis=0), found.target.shape)
-                found = replace(found, constant=middle)
-            collected.setdefault(name, []).append(found)
+        trained = [r for r in parts.train if r.dataset in datasets]
+        for name, predictions in compare(network, samples, trained).items():
+            collected.setdefault(name, []).append(predictions)
     return {name: _joined(parts) for name, parts in collected.items()}
 
 
 def _joined(parts: list[Predictions]) -> Predictions:
-    known = all(part.constant is not None for part in parts)
+    constants = [part.constant for part in parts if part.constant is not None]
     return Predictions(
         [record for part in parts for record in part.records],
         np.concatenate([part.predicted for part in parts]),
         np.concatenate([part.target for part in parts]),
         {name: np.concatenate([p.features[name] for p in parts]) for name in parts[0].features},
-        np.concatenate([part.constant for part in parts]) if known else None,
+        np.concatenate(constants) if len(constants) == len(parts) else None,
     )

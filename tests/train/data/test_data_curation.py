@@ -11,7 +11,8 @@ from scipy.spatial.transform import Rotation
 
 from ase_eqtensor.tensors.notation import GPA, VOIGT_PAIRS, rotate_rank2, rotate_stiffness
 from ase_eqtensor.train.data.curation import curate
-from ase_eqtensor.train.record import DATASETS, Record, Rejection
+from ase_eqtensor.train.record import Record, Rejection
+from ase_eqtensor.train.targets import DATASETS
 from ase_eqtensor.train.targets.piezoelectric import (
     frobenius,
     project_piezoelectric,
@@ -136,7 +137,7 @@ def test_an_element_has_no_ionic_part():
 
 def test_one_permittivity_is_enough():
     noise = np.array([[0, 0.02, 0], [0, 0, 0], [0, 0, 0]])
-    for name in DATASETS["dielectric"]:
+    for name in DATASETS["dielectric"].columns:
         given = {name: 2.4 * np.eye(3) + noise}
         row = curate(Record(NACL, "dielectric", "test", "1", given))
         assert row.targets.keys() == {name} and not row.quarantine

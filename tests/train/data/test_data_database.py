@@ -11,7 +11,8 @@ from ase.build import bulk
 from ase_eqtensor.errors import DataError
 from ase_eqtensor.train.data.database import build_database, read_database, write_database
 from ase_eqtensor.train.data.sources.base import Source
-from ase_eqtensor.train.record import DATASETS, Record, Rejection
+from ase_eqtensor.train.record import Record, Rejection
+from ase_eqtensor.train.targets import DATASETS
 
 CUBIC = np.diag([60.0, 60, 60, 30, 30, 30]) / 160.2
 CUBIC[:3, :3] += 40 / 160.2
@@ -24,8 +25,11 @@ def pair(symbols):
 def records():
     rng = np.random.default_rng(3)
     arrays = {
-        name: {key: rng.normal(size=shape) if shape else 7.25 for key, shape in shapes.items()}
-        for name, shapes in DATASETS.items()
+        name: {
+            column: rng.normal(size=shape) if shape else 7.25
+            for column, shape in dataset.columns.items()
+        }
+        for name, dataset in DATASETS.items()
     }
     crystals = [bulk("NaCl", "rocksalt", a=5.6), pair("NaN"), pair("InF"), bulk("Si"), pair("CsCl")]
     return [

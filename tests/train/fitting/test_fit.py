@@ -5,6 +5,7 @@ import json
 import logging
 from dataclasses import replace
 
+import msgspec
 import numpy as np
 import pytest
 import torch
@@ -13,18 +14,21 @@ from pymatgen.core.elasticity import ElasticTensor
 from training import records, small_recipe
 from typer.testing import CliRunner
 
-from ase_eqtensor import PROPERTIES, EqTensorCalculator, load_model
+from ase_eqtensor import EqTensorCalculator, load_model
 from ase_eqtensor.commands import app
 from ase_eqtensor.crystal.symmetry import SITE_CLASSES
 from ase_eqtensor.errors import DataError
 from ase_eqtensor.models.store import Model
+from ase_eqtensor.quantities import offered, stored
+from ase_eqtensor.tensors.comparison import relative_loss
 from ase_eqtensor.train.data.database import write_database
-from ase_eqtensor.train.fitting.fit import fit, split_samples
-from ase_eqtensor.train.fitting.losses import relative_error
+from ase_eqtensor.train.fitting.fit import fit, prepare_parts
 from ase_eqtensor.train.fitting.module import hide_classes
-from ase_eqtensor.train.fitting.samples import TENSORS, loader
+from ase_eqtensor.train.fitting.samples import loader
+from ase_eqtensor.train.folds import split
 from ase_eqtensor.train.run import train
 from ase_eqtensor.train.scoring.evaluate import evaluate, write_report
+from ase_eqtensor.train.targets import targets, trainable
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*:UserWarning:lightning")
 logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
@@ -34,7 +38,7 @@ logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
 def samples():
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("LOKY_MAX_CPU_COUNT", "1")
-        return split_samples(records(), small_recipe())
+        return prepare_parts(split(records(), 0), small_recipe())
 
 
 @pytest.fixture(scope="module")
@@ -75,19 +79,20 @@ def test_split_keeps_the_parts_apart(samples):
     train_set = {s.record.reduced_formula for s in samples.train}
     val_set = {s.record.reduced_formula for s in samples.val}
     assert not train_set & val_set
-    assert {s.record.dataset for s in samples.val} == {"elastic", "dielectric"}
+    assert {s.record.dataset for s in samples.val} <= set(trainable())
+    assert {s.record.dataset for s in samples.selection} == {"elastic", "dielectric"}
 
 
 def test_split_needs_both_parts():
     with pytest.raises(DataError, match="Add data"):
-        split_samples(records()[:1], small_recipe())
+        prepare_parts(split(records()[:1], 0), small_recipe())
 
 
 def test_loss_falls(whole):
     columns = log(whole[0])
     assert columns["train_loss"][-1] < 0.75 * columns["train_loss"][0]
     assert columns["val_score"][-1] < 0.8 * columns["val_score"][0]
-    for target in ("stiffness", "electronic", "dielectric", "moduli", "formation_energy"):
+    for target in targets():
         assert len(columns[f"train_{target}"]) == 6
 
 
@@ -95,12 +100,12 @@ def test_the_best_averaged_weights_are_returned(whole, samples):
     folder, module = whole
     assert not module.training
     scores = log(folder)["val_score"]
-    errors: dict[str, list] = {"stiffness": [], "electronic": [], "dielectric": []}
+    errors: dict[str, list] = {name: [] for name in stored()}
     with torch.no_grad():
-        for batch in loader(samples.val, 64):
+        for batch in loader(samples.selection, 64):
             output = module.network(batch.graph)
             for name, (index, value) in batch.targets.items():
-                errors[name].append(relative_error(output[name][index], value))
+                errors[name].append(relative_loss(output[name][index], value))
     errors = [torch.cat(e) for e in errors.values()]
     score = np.mean([float(e.median() + e.mean() / 2) for e in errors])
     assert score == pytest.approx(min(scores), rel=1e-4)
@@ -151,11 +156,11 @@ def test_one_permittivity_alone_is_learnt_and_scored(name, tmp_path):
     write_database(tmp_path / "crystals.db", rows)
     recipe = small_recipe(datasets=["dielectric"], epochs=1)
     model = load_model(train(tmp_path / "crystals.db", recipe, tmp_path / "run"))
-    assert set(model.card["figures"]["val"]) == {name}
+    assert set(model.card.figures["val"]) == {name}
     reference = model.network.architecture.reference
     assert set(reference) == ({"electronic"} if name.startswith("electronic") else set())
-    trained_on, other = TENSORS[name], {"electronic", "dielectric"} - {TENSORS[name]}
-    assert model.trained_elements(trained_on)
+    other = {"electronic_dielectric_tensor", "dielectric_tensor"} - {name}
+    assert model.trained_elements(name)
     assert not model.trained_elements(*other)
 
 
@@ -163,18 +168,18 @@ def test_from_database_to_calculator(trained):
     _, path = trained
     model = load_model(path)
     card = model.card
-    assert card["recipe"] == json.loads((path.parent / "recipe.json").read_text())
-    assert card["recipe"]["seed"] == 0 and card["recipe"]["fold"] == 0
+    assert card.recipe == json.loads((path.parent / "recipe.json").read_text())
+    assert card.recipe["seed"] == 0 and card.recipe["fold"] == 0
     validated = {n for r in records() if r.fold and r.in_val for n in scored_as(r)}
-    assert set(card["figures"]["val"]) == validated >= set(TENSORS)
-    for name, parts in card["data"].items():
+    assert set(card.figures["val"]) == validated >= set(stored())
+    for name, parts in card.members[0].data.items():
         assert parts["train"] > 0 and sum(parts.values()) == sum(
             r.dataset == name for r in records()
         )
-    assert set(PROPERTIES) <= set(model.level_of_theory)
+    assert set(offered()) <= set(model.level_of_theory)
     trained_on = [r for r in records() if r.dataset == "elastic" and r.fold and not r.in_val]
     elements = {z for r in trained_on for z in r.atoms.numbers.tolist()}
-    assert model.trained_elements("stiffness") == elements
+    assert model.trained_elements("elasticity_tensor") == elements
     atoms = trained_on[0].atoms
     value = EqTensorCalculator(model).get_property("elasticity_tensor", atoms)
     target = trained_on[0].targets["elasticity_tensor"]
@@ -197,15 +202,15 @@ def test_report(trained):
         tested = [r for r in records() if r.fold == 0 and name in scored_as(r)]
         assert [row["source_id"] for row in rows] == [r.source_id for r in tested]
         assert report["figures"][name]["crystals"] == len(rows)
-        if name not in TENSORS:
+        if name not in stored():
             continue
         median = np.median([row["relative_error"] for row in rows])
         assert report["figures"][name]["median_relative"]["value"] == pytest.approx(median)
     assert report["figures"]["elasticity_tensor"]["anisotropic_skill"]["l2"] is None  # all cubic
-    assert set(report["figures"]) == {*TENSORS, "moduli", "formation_energy"}
+    assert set(report["figures"]) == {*stored(), "moduli", "formation_energy"}
     for name, key, column in (
-        ("moduli", "k_vrh_mae_gpa", "k_vrh_gpa"),
-        ("moduli", "g_vrh_mae_gpa", "g_vrh_gpa"),
+        ("moduli", "k_vrh_gpa_mae", "k_vrh_gpa"),
+        ("moduli", "g_vrh_gpa_mae", "g_vrh_gpa"),
         ("formation_energy", "mae_ev_per_atom", "ev_per_atom"),
     ):
         rows = report["crystals"][name]
@@ -219,7 +224,7 @@ def test_report(trained):
     trivial = np.mean([abs(row["reference_ev_per_atom"] - middle) for row in rows])
     constant = report["figures"]["formation_energy"]["constant"]
     assert constant == pytest.approx({"mae_ev_per_atom": trivial})
-    assert report["figures"]["moduli"]["constant"] == {"k_vrh_mae_gpa": 0, "g_vrh_mae_gpa": 0}
+    assert report["figures"]["moduli"]["constant"] == {"k_vrh_gpa_mae": 0, "g_vrh_gpa_mae": 0}
     row = report["crystals"]["elasticity_tensor"][0]
     reference = next(r for r in records() if r.source_id == row["source_id"])
     expected = reference.targets["elasticity_tensor"] * 160.21766
@@ -241,9 +246,10 @@ def test_report(trained):
 
 def test_only_what_was_trained_on_is_scored_beside_the_tensors(trained):
     model = load_model(trained[1])
-    recipe = model.card["recipe"] | {"datasets": ["elastic", "moduli"]}
-    report = evaluate(Model(model.network, model.card | {"recipe": recipe}), records(), "test")
-    assert set(report["figures"]) == {*TENSORS, "moduli"}
+    recipe = model.card.recipe | {"datasets": ["elastic", "moduli"]}
+    card = msgspec.structs.replace(model.card, recipe=recipe)
+    report = evaluate(Model(model.network, card), records(), "test")
+    assert set(report["figures"]) == {*stored(), "moduli"}
 
 
 def test_formation_energies_alone(tmp_path):
@@ -255,7 +261,7 @@ def test_formation_energies_alone(tmp_path):
     recipe = small_recipe(datasets=["formation_energy"], epochs=2, loss={"formation_energy": 1.0})
     path = train(tmp_path / "crystals.db", recipe, tmp_path / "run")
     model = load_model(path)
-    assert set(model.card["figures"]["val"]) == {"formation_energy"}
+    assert set(model.card.figures["val"]) == {"formation_energy"}
     report = evaluate(model, rows, "test")
     figures = report["figures"]["formation_energy"]
     assert figures["crystals"] == sum(r.fold == 0 for r in rows)
@@ -303,7 +309,7 @@ def test_train_on_the_command_line(trained, tmp_path):
     result = CliRunner().invoke(app, arguments)
     assert result.exit_code == 0, result.output
     card = load_model(tmp_path / "out" / "out.safetensors").card
-    assert card["recipe"]["seed"] == 7 and card["recipe"]["epochs"] == 1
+    assert card.recipe["seed"] == 7 and card.recipe["epochs"] == 1
 
 
 def test_hidden_classes_are_those_of_crystals_without_symmetry(samples):

@@ -1,8 +1,8 @@
 """First-principles tensors from the databases that publish them, fetched to a file.
 
 `fetch` asks a client (one module per database) in chunks and appends each chunk, as received, to a
-file (file.py) that the sources of the same name in train/sources/ read. To add a database: write a
-client like the two here, name it in `CLIENTS`, and write its source.
+file (file.py), which the source of the same name in train/data/sources/ reads. To add a database:
+write a client like the two here, name it in `CLIENTS`, and write its source.
 """
 
 import os
@@ -18,7 +18,7 @@ from ase_eqtensor.train.data.fetch.file import Key, begin_or_resume, line
 from ase_eqtensor.train.data.fetch.jarvis import Jarvis
 from ase_eqtensor.train.data.fetch.materials_project import MaterialsProject
 
-CHUNK = 100  # materials asked for at once; a fetch that is killed loses at most this many
+CHUNK = 100  # materials asked for at once, and the most that a killed fetch loses
 
 
 class Client(Protocol):
@@ -27,13 +27,13 @@ class Client(Protocol):
     name: str
 
     def header(self) -> dict[str, str]:
-        """`database_version`, `library`, `licence` and `cite`, for the head of the file."""
+        """`database_version`, `library`, `licence` and `cite`, for the file's header."""
 
     def wanted(self, bar: Progress) -> list[Key]:
-        """(property set, id) of everything worth asking for; slow ones show on `bar`."""
+        """(property set, id) of everything worth asking for; `bar` shows slow steps."""
 
     def ask(self, property_set: str, ids: list[str]) -> dict[str, dict]:
-        """Id -> the database's answer (plain JSON), also for ids of which it knows nothing."""
+        """Id -> the database's answer (plain JSON), for ids without data, too."""
 
 
 CLIENTS: dict[str, Callable[[], Client]] = {
@@ -50,10 +50,10 @@ class Fetched(NamedTuple):
 
 
 def fetch(source: str, output: Path, progress: bool = False) -> Fetched:
-    """Get what `source` (a key of `CLIENTS`) offers and `output` does not hold already.
+    """Append to `output` what `source` (a key of `CLIENTS`) offers and `output` lacks.
 
     Raises DataError if the source is unknown, its key is missing, it does not answer, or `output`
-    is another file or was begun with another version of the database; MissingExtraError without
+    is not such a file or was begun with another version of the database; MissingExtraError without
     the extra `fetch`.
     """
     if source not in CLIENTS:
@@ -62,10 +62,10 @@ def fetch(source: str, output: Path, progress: bool = False) -> Fetched:
 
 
 def fetch_from(client: Client, output: Path, progress: bool = False) -> Fetched:
-    """As `fetch`, of a client that is there already.
+    """As `fetch`, from a client.
 
-    A chunk is in the file as soon as it is answered, so a fetch that ends early keeps all but the
-    last one.
+    A chunk is written as soon as it is answered, so a fetch that ends early loses only the chunk it
+    was waiting for.
     """
     output = Path(output)
     with Progress(disable=not progress) as bar:
@@ -83,16 +83,16 @@ def fetch_from(client: Client, output: Path, progress: bool = False) -> Fetched:
                     raise DataError(
                         f"{error}. {output} holds {held}; the same command goes on from there"
                     ) from error
-                stream.write(b"".join(line(property_set, key, answers[key]) for key in ids))
+                stream.write(b"".join(line(property_set, id, answers[id]) for id in ids))
                 stream.flush()
                 os.fsync(stream.fileno())
-                done |= {(property_set, key) for key in ids}
+                done |= {(property_set, id) for id in ids}
                 bar.advance(task, len(ids))
     return Fetched(len(done), len(todo))
 
 
 def _chunks(keys: list[Key]) -> Iterator[tuple[str, list[str]]]:
     for property_set, group in groupby(keys, key=lambda key: key[0]):
-        ids = [name for _, name in group]
+        ids = [id for _, id in group]
         for start in range(0, len(ids), CHUNK):
             yield property_set, ids[start : start + CHUNK]

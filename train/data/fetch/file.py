@@ -1,4 +1,4 @@
-"""The file of fetched answers: newline-delimited JSON, appended to while it is fetched.
+"""The file of fetched answers: newline-delimited JSON, which grows while it is fetched.
 
 The first line is the header: source, database version, client library, licence, citation, date and
 the number of answers wanted. Every other line is what the database said about one property set of
@@ -9,14 +9,13 @@ one material, untouched:
 
 import json
 import logging
-import os
-import tempfile
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
 from ase_eqtensor.errors import DataError
+from ase_eqtensor.storage import complete_file
 
 FORMAT = "eqtensor-fetched-1"
 
@@ -39,25 +38,23 @@ def line(property_set: str, id: str, content: dict) -> bytes:
 
 
 def begin_or_resume(path: Path, header: dict) -> set[Key]:
-    """Make `path` ready for appending, and return what is in it already.
+    """Make `path` ready for appending, and return the keys of the answers that it holds.
 
-    A new file appears with its header complete. In an old one a last line that a kill has torn is
-    cut off. Raises DataError if `path` is no such file, holds a damaged line, or was begun with
-    another source or database version.
+    A new file appears with its header complete. An incomplete last line, which a killed fetch
+    leaves, is cut off. Raises DataError if `path` is not such a file, holds a damaged line, or was
+    begun with another source or database version.
     """
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         begun = datetime.now(UTC).isoformat(timespec="seconds")
-        with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}-") as folder:
-            part = Path(folder) / "part"
-            part.write_bytes(_dump({"format": FORMAT} | header | {"begun": begun}))
-            os.replace(part, path)
+        with complete_file(path) as unfinished:
+            unfinished.write_bytes(_dump({"format": FORMAT} | header | {"begun": begun}))
         return set()
-    begun = read_header(path)
+    existing = read_header(path)
     for name in ("source", "database_version"):
-        if begun[name] != header[name]:
+        if existing[name] != header[name]:
             raise DataError(
-                f"{path} was begun with {name.replace('_', ' ')} {begun[name]!r}, not "
+                f"{path} was begun with {name.replace('_', ' ')} {existing[name]!r}, not "
                 f"{header[name]!r}: fetch to a new file, so that the two are not mixed"
             )
     done = {(answer.property_set, answer.id) for answer in _answers(path)}
@@ -82,8 +79,8 @@ def read_header(path: Path) -> dict:
 def read_answers(path: Path, source: str) -> Iterator[Answer]:
     """All answers of a file fetched from `source`, in the order in which they came.
 
-    A fetch that was not finished is logged as a warning. Raises DataError if it is no such file,
-    another source's, or a line of it is damaged or torn.
+    An unfinished fetch is logged as a warning. Raises DataError if `path` is not such a file, was
+    fetched from another source, or has a damaged or incomplete line.
     """
     header = read_header(path)
     if header["source"] != source:
@@ -98,9 +95,9 @@ def read_answers(path: Path, source: str) -> Iterator[Answer]:
         count += 1
         yield answer
     if count < header["wanted"]:
-        again = f"eqtensor data fetch {source} {path}"
+        command = f"eqtensor data fetch {source} {path}"
         wanted = header["wanted"]
-        logger.warning("%s holds %d of %d answers: `%s` goes on", path, count, wanted, again)
+        logger.warning("%s holds %d of %d answers: `%s` goes on", path, count, wanted, command)
 
 
 def _answers(path: Path) -> Iterator[Answer]:

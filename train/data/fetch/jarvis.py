@@ -1,7 +1,7 @@
 """Stiffness tensors of JARVIS-DFT, through jarvis-tools.
 
-The database is one archive (`dft_3d`, some 90,000 entries). It is downloaded to where jarvis-tools
-looks for it; its own download has no timeout and leaves half an archive behind when it is killed.
+The database is one archive (`dft_3d`, some 90,000 entries), downloaded here to where jarvis-tools
+looks for it: the download of jarvis-tools has no timeout and, if killed, leaves half an archive.
 """
 
 import contextlib
@@ -64,34 +64,35 @@ class Jarvis:
         return [("elasticity", jid) for jid in self._entries]
 
     def ask(self, property_set: str, ids: list[str]) -> dict[str, dict]:
-        """Id -> the entry as it is in the archive: see sources/jarvis.py for frame and order."""
+        """Id -> the entry as in the archive; sources/jarvis.py tells its units, frame and order."""
         return {jid: self._entries[jid] for jid in ids}
 
 
 def download(url: str, path: Path, bar: Progress) -> None:
-    """Stream `url` to `path`, which appears only when complete; a torn download is gone on with.
+    """Stream `url` to `path`, which appears only when complete; an interrupted download resumes.
 
     Raises DataError if there is no answer.
     """
     import requests
     from requests.adapters import HTTPAdapter, Retry
 
-    part = path.with_name(f"{path.name}.part")
-    have = part.stat().st_size if part.exists() else 0
+    unfinished = path.with_name(f"{path.name}.part")
+    received = unfinished.stat().st_size if unfinished.exists() else 0
     session = requests.Session()
     session.mount(url, HTTPAdapter(max_retries=Retry(3, backoff_factor=0.5)))
-    headers = {"Range": f"bytes={have}-"} if have else {}
+    headers = {"Range": f"bytes={received}-"} if received else {}
     try:
-        with session.get(url, headers=headers, stream=True, timeout=TIMEOUT) as answer:
-            if have and answer.status_code == 416:  # nothing is left to send
-                os.replace(part, path)
+        with session.get(url, headers=headers, stream=True, timeout=TIMEOUT) as response:
+            if received and response.status_code == 416:  # nothing is left to send
+                os.replace(unfinished, path)
                 return
-            answer.raise_for_status()
-            go_on = answer.status_code == 206
-            left = int(answer.headers.get("content-length", 0))
-            task = bar.add_task(path.name, total=left + have * go_on, completed=have * go_on)
-            with part.open("ab" if go_on else "wb") as stream:
-                for block in answer.iter_content(BLOCK):
+            response.raise_for_status()
+            resumes = response.status_code == 206
+            start = received if resumes else 0
+            remaining = int(response.headers.get("content-length", 0))
+            task = bar.add_task(path.name, total=start + remaining, completed=start)
+            with unfinished.open("ab" if resumes else "wb") as stream:
+                for block in response.iter_content(BLOCK):
                     stream.write(block)
                     bar.advance(task, len(block))
     except requests.RequestException as error:
@@ -99,4 +100,4 @@ def download(url: str, path: Path, bar: Progress) -> None:
             f"{url} cannot be downloaded ({type(error).__name__}): run the command again, which "
             f"goes on from there, or put the archive to {path} yourself"
         ) from error
-    os.replace(part, path)
+    os.replace(unfinished, path)

@@ -1,8 +1,8 @@
 """Elasticity and dielectric documents of the Materials Project (CC BY 4.0), through mp-api.
 
-A dielectric document holds no structure and no functional. Both are those of the calculation
-that its `origins` name, so the task is asked for too, and the structure of the summary (another
-relaxation, possibly of another functional) only where there is no task.
+A dielectric document holds no structure and no functional. Both are those of the task that its
+`origins` name, so tasks are asked for, too. Where there is none, the summary's structure is asked
+for instead, although it is of another relaxation and possibly of another functional.
 """
 
 import os
@@ -34,7 +34,7 @@ CITE = (
 
 
 class MaterialsProject:
-    """Asks the Materials Project with the user's key.
+    """Asks the Materials Project, with the user's key.
 
     Raises DataError without a key or when the server cannot be reached, MissingExtraError without
     mp-api.
@@ -50,7 +50,8 @@ class MaterialsProject:
             from mp_api.client.core.utils import validate_ids
             from requests import RequestException
         key = api_key()
-        self._failures = (MPRestError, RequestException, ValueError)  # the last: no JSON
+        # ValueError: the answer is no JSON
+        self._failures = (MPRestError, RequestException, ValueError)
         self._validate_ids = validate_ids
         _check_reachable(MAPI_CLIENT_SETTINGS.ENDPOINT)
         try:
@@ -72,49 +73,52 @@ class MaterialsProject:
     def wanted(self, bar: Progress) -> list[Key]:
         """Materials with elasticity or dielectric documents.
 
-        Without deprecated materials and those of the GNoME set, whose licence forbids commercial
+        Deprecated ones are left out, and those of the GNoME set, whose licence forbids commercial
         use.
         """
         keys = []
         for name in FIELDS:
             task = bar.add_task(f"materials with {name}", total=None)
-            found = self._search(
+            rows = self._search(
                 "summary", has_props=[name], deprecated=False, include_gnome=False,
                 fields=["material_id"],
             )  # fmt: skip
-            keys += [(name, self._same(row["material_id"])) for row in found]
+            keys += [(name, self._canonical(row["material_id"])) for row in rows]
             bar.update(task, total=1, completed=1)
         return keys
 
     def ask(self, property_set: str, ids: list[str]) -> dict[str, dict]:
-        """Id -> {"documents": [...]}; dielectric: also "tasks", and "summary" where these lack.
+        """Id -> {"documents": [...]}; dielectric: also "tasks", and "summary" where there are none.
 
-        Tensors are as the server gives them: see sources/materials_project.py for their frames.
+        Tensors are as the server gives them; sources/materials_project.py tells their units, frames
+        and order.
         """
-        found = self._search(property_set, material_ids=ids, fields=FIELDS[property_set])
-        documents = self._by_id(found, "material_id")
-        answers = {name: {"documents": documents.get(name, [])} for name in ids}
+        rows = self._search(property_set, material_ids=ids, fields=FIELDS[property_set])
+        documents = self._by_id(rows, "material_id")
+        answers = {material: {"documents": documents.get(material, [])} for material in ids}
         if property_set == "dielectric":
             self._add_calculations(answers)
         return answers
 
     def _add_calculations(self, answers: dict[str, dict]) -> None:
-        origins = {name: task_ids(answer["documents"]) for name, answer in answers.items()}
-        asked = sorted({task for tasks in origins.values() for task in tasks})
-        tasks = self._by_id(self._tasks(asked) if asked else [], "task_id")
-        for name, answer in answers.items():
-            answer["tasks"] = [t for task in origins[name] for t in tasks.get(self._same(task), [])]
-        lacking = [n for n, a in answers.items() if a["documents"] and not a["tasks"]]
-        if lacking:
+        origins = {material: task_ids(answer["documents"]) for material, answer in answers.items()}
+        ids = sorted({task for tasks in origins.values() for task in tasks})
+        tasks = self._by_id(self._tasks(ids) if ids else [], "task_id")
+        for material, answer in answers.items():
+            answer["tasks"] = [
+                task for id in map(self._canonical, origins[material]) for task in tasks.get(id, [])
+            ]
+        without_task = [m for m, a in answers.items() if a["documents"] and not a["tasks"]]
+        if without_task:
             fields = ["material_id", "structure"]
-            found = self._search("summary", material_ids=lacking, fields=fields)
-            summaries = self._by_id(found, "material_id")
-            for name in lacking:
-                answers[name]["summary"] = summaries.get(name, [])
+            rows = self._search("summary", material_ids=without_task, fields=fields)
+            summaries = self._by_id(rows, "material_id")
+            for material in without_task:
+                answers[material]["summary"] = summaries.get(material, [])
 
-    def _tasks(self, asked: list[str]) -> list[dict]:
+    def _tasks(self, ids: list[str]) -> list[dict]:
         fields = ["task_id", "run_type", "input.structure"]
-        return self._search("tasks", task_ids=asked, fields=fields, chunk_size=TASKS)
+        return self._search("tasks", task_ids=ids, fields=fields, chunk_size=TASKS)
 
     def _search(self, endpoint: str, **criteria) -> list[dict]:
         try:
@@ -123,12 +127,12 @@ class MaterialsProject:
             raise self._no_answer(error) from error
 
     def _by_id(self, rows: list[dict], key: str) -> dict[str, list[dict]]:
-        found = {}
+        grouped: dict[str, list[dict]] = {}
         for row in rows:
-            found.setdefault(self._same(row[key]), []).append(row)
-        return found
+            grouped.setdefault(self._canonical(row[key]), []).append(row)
+        return grouped
 
-    def _same(self, identifier: str) -> str:
+    def _canonical(self, identifier: str) -> str:
         """One spelling of an id: mp-149 is also written mp-aaaaaaft."""
         return self._validate_ids([identifier])[0]
 
@@ -155,7 +159,7 @@ def api_key() -> str:
 
 
 def task_ids(documents: list[dict]) -> list[str]:
-    """The calculations that the documents' tensors come from."""
+    """Ids of the tasks that the documents' tensors come from."""
     origins = [o for document in documents for o in document.get("origins") or []]
     return list(dict.fromkeys(origin["task_id"] for origin in origins))
 

@@ -17,13 +17,28 @@ from ase_eqtensor.train.data.sources.moduli import ModuliSource
 
 FETCHED = {"materials-project": MaterialsProjectSource, "jarvis": JarvisSource}
 
-# The functional of each source; that of the user's own files is the user's business.
+# The functional of each source; that of the user's own files is not known.
 FUNCTIONAL = {
     MatminerSource: "PBE",
     ModuliSource: "PBE",
     MaterialsProjectSource: "PBE",
     JarvisSource: "OptB88vdW",
 }
+
+# By data set and source, for the cards of models.
+LEVEL_OF_THEORY = {
+    ("elastic", MatminerSource.name): (
+        "PBE or PBE+U (VASP), relaxed-ion stress-strain; de Jong 2015"
+    ),
+    ("dielectric", MatminerSource.name): "PBE or PBE+U (VASP), DFPT; Petousis 2017",
+    ("elastic", MaterialsProjectSource.name): (
+        "PBE or PBE+U (VASP), relaxed-ion; Materials Project"
+    ),
+    ("dielectric", MaterialsProjectSource.name): "PBE or PBE+U (VASP), DFPT; Materials Project",
+    ("elastic", JarvisSource.name): "OptB88vdW (VASP), relaxed-ion; Choudhary 2020",
+    ("moduli", ModuliSource.name): "K and G only: PBE or PBE+U, Materials Project 2025",
+}
+NOT_STATED = "the user's own data, level of theory not stated"
 
 
 def collect(
@@ -36,22 +51,22 @@ def collect(
 ) -> list[Source]:
     """The sources of a training database.
 
-    The user's own `files` (first, so that a mistake in them shows at once), files `fetched` with
-    `eqtensor data fetch`, the matminer archive (downloaded unless `archive` is a local copy of it;
-    left out with `matminer=False`), and a table of `moduli`.
+    In order: the user's own `files` (first, so that a mistake in them shows at once), files
+    `fetched` with `eqtensor data fetch`, the matminer archive (downloaded unless `archive` is a
+    local copy; left out with `matminer=False`), and a table of `moduli`.
 
-    Raises DataError if a fetched file is none, or if the sources' functionals differ: a model of
-    both would imitate neither. `mix_functionals` allows it.
+    Raises DataError if one of `fetched` was not made by `eqtensor data fetch`, or if the sources'
+    functionals differ and `mix_functionals` is False: a model of both would reproduce neither.
     """
-    chosen = [FilesSource(files)] if (files := list(files)) else []
+    chosen: list[Source] = [FilesSource(files)] if (files := list(files)) else []
     chosen += [_fetched(path) for path in fetched]
     if matminer:
         chosen.append(MatminerSource(archive))
     if moduli is not None:
         chosen.append(ModuliSource(moduli))
-    known = {source.name: FUNCTIONAL.get(type(source)) for source in chosen}
-    if len(set(known.values()) - {None}) > 1 and not mix_functionals:
-        named = ", ".join(f"{name} ({theory})" for name, theory in known.items() if theory)
+    functionals = {source.name: FUNCTIONAL.get(type(source)) for source in chosen}
+    if len(set(functionals.values()) - {None}) > 1 and not mix_functionals:
+        named = ", ".join(f"{name} ({theory})" for name, theory in functionals.items() if theory)
         raise DataError(
             f"sources of different level of theory: {named}. Build one database of each "
             "(--no-public leaves the Materials Project sets of 2015-2018 out), or mix them on "

@@ -13,8 +13,8 @@ class Source(ABC):
 
     @abstractmethod
     def records(self) -> Iterator[Record | Rejection]:
-        """Yield the crystals as given: units converted, tensors not yet checked or projected.
+        """Yield the crystals, with tensors in the units, index order and frame of `Record`.
 
-        A row that cannot be read is a `Rejection`. Raises DataError when the source as a whole
-        cannot be read.
+        Tensors are not yet checked or projected. A row that cannot be read is a `Rejection`.
+        Raises DataError when the source as a whole cannot be read.
         """

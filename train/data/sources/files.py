@@ -3,10 +3,10 @@
 A crystal carries its tensors under the names of the targets, flat or nested, in the Cartesian
 frame of its structure and in Voigt order xx yy zz yz xz xy:
 
-    elasticity_tensor             36 values, eV/Å^3 (or elasticity_tensor_gpa, GPa)
-    electronic_dielectric_tensor   9 values, clamped-ion permittivity eps_inf
-    dielectric_tensor              9 values, total static permittivity; either may be missing
-    piezoelectric_tensor          18 values, C/m^2
+    elasticity_tensor             (6, 6), eV/Å^3, no factors (or elasticity_tensor_gpa, GPa)
+    electronic_dielectric_tensor  (3, 3), clamped-ion permittivity eps_inf
+    dielectric_tensor             (3, 3), total static permittivity; either may be missing
+    piezoelectric_tensor          (3, 6), C/m^2
     k_vrh_gpa, g_vrh_gpa           numbers, GPa, together
     formation_energy               number, eV/atom
 
@@ -17,7 +17,7 @@ row, and in the objects of a JSON list `[{"structure": {...}, "elasticity_tensor
 
 import difflib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import ase.db
@@ -28,17 +28,14 @@ from pymatgen.core import Structure
 
 from ase_eqtensor.crystal.validation import as_atoms, check_structure
 from ase_eqtensor.errors import DataError, StructureError
+from ase_eqtensor.quantities.stiffness import STIFFNESS
 from ase_eqtensor.tensors.notation import GPA
 from ase_eqtensor.train.data.sources.base import Source
-from ase_eqtensor.train.record import (
-    DATASETS,
-    TARGET_SHAPES,
-    Record,
-    bare,
-    missing_targets,
-)
+from ase_eqtensor.train.record import Record, bare
+from ase_eqtensor.train.targets import DATASETS, columns
+from ase_eqtensor.train.targets.stiffness import ELASTIC, MODULI
 
-KEYS = (*TARGET_SHAPES, "elasticity_tensor_gpa")
+IN_GPA = "elasticity_tensor_gpa"  # accepted as well, and converted
 
 
 class FilesSource(Source):
@@ -55,12 +52,12 @@ class FilesSource(Source):
     def records(self) -> Iterator[Record]:
         """Yield the rows. Raises DataError naming file, index and remedy at the first bad one."""
         for path in self.paths:
-            for index, (structure, found) in enumerate(_read(path)):
+            for index, (structure, entry) in enumerate(_read(path)):
                 where = f"{path.name}#{index}"
                 atoms = _check(structure, where)
-                targets = _targets(found, where)
-                for dataset, part in _by_dataset(targets, where).items():
-                    yield Record(bare(atoms), dataset, self.name, where, part)
+                targets = _targets(entry, where)
+                for dataset, group in _by_dataset(targets, where).items():
+                    yield Record(bare(atoms), dataset, self.name, where, group)
 
 
 def _read(path: Path) -> Iterator[tuple[Atoms | Structure, Mapping]]:
@@ -104,7 +101,12 @@ def _pymatgen(path: Path) -> Iterator[tuple[Structure, Mapping]]:
         yield Structure.from_dict(entry["structure"]), entry
 
 
-_READERS = {".extxyz": _extxyz, ".xyz": _extxyz, ".db": _ase_db, ".json": _pymatgen}
+_READERS: dict[str, Callable[[Path], Iterator[tuple[Atoms | Structure, Mapping]]]] = {
+    ".extxyz": _extxyz,
+    ".xyz": _extxyz,
+    ".db": _ase_db,
+    ".json": _pymatgen,
+}
 
 
 def _check(structure, where: str) -> Atoms:
@@ -116,29 +118,32 @@ def _check(structure, where: str) -> Atoms:
     return atoms
 
 
-def _targets(found: Mapping, where: str) -> dict[str, np.ndarray | float]:
-    """The targets among `found`, in the shapes and units of the database."""
-    targets = {key: _value(key, found[key], where) for key in KEYS if key in found}
+def _targets(entry: Mapping, where: str) -> dict[str, np.ndarray | float]:
+    """The targets in `entry`, in the shapes and units of the database."""
+    targets = {key: _value(key, entry[key], where) for key in _keys() if key in entry}
     if not targets:
-        _complain(found, where)
-    if "elasticity_tensor_gpa" in targets:
-        if "elasticity_tensor" in targets:
-            raise DataError(
-                f"{where}: elasticity_tensor and elasticity_tensor_gpa are both given; keep one"
-            )
-        targets["elasticity_tensor"] = targets.pop("elasticity_tensor_gpa") * GPA
+        _complain(entry, where)
+    if IN_GPA in targets:
+        if STIFFNESS.name in targets:
+            raise DataError(f"{where}: {STIFFNESS.name} and {IN_GPA} are both given; keep one")
+        targets[STIFFNESS.name] = targets.pop(IN_GPA) * GPA
     return targets
 
 
-def _complain(found: Mapping, where: str) -> None:
-    similar = [k for name in found for k in difflib.get_close_matches(str(name), KEYS, 1)]
-    hint = f"did you mean {similar[0]}?" if similar else f"known keys are {', '.join(KEYS)}"
-    have = ", ".join(map(str, found)) or "nothing"
-    raise DataError(f"{where}: no target tensor among its keys ({have}); {hint}")
+def _keys() -> dict[str, tuple[int, ...]]:
+    """What a crystal may carry -> its shape."""
+    return columns() | {IN_GPA: STIFFNESS.shape}
+
+
+def _complain(entry: Mapping, where: str) -> None:
+    similar = [k for name in entry for k in difflib.get_close_matches(str(name), _keys(), 1)]
+    hint = f"did you mean {similar[0]}?" if similar else f"known keys are {', '.join(_keys())}"
+    keys = ", ".join(map(str, entry)) or "nothing"
+    raise DataError(f"{where}: no target tensor among its keys ({keys}); {hint}")
 
 
 def _value(key: str, value, where: str) -> np.ndarray | float:
-    shape = TARGET_SHAPES[key.removesuffix("_gpa") if key not in TARGET_SHAPES else key]
+    shape = _keys()[key]
     try:
         array = np.asarray(value, dtype=float)
         array = array if array.shape == shape else array.ravel().reshape(shape)
@@ -151,15 +156,15 @@ def _value(key: str, value, where: str) -> np.ndarray | float:
 
 
 def _by_dataset(targets: dict, where: str) -> dict[str, dict]:
-    """Targets by data set; moduli beside a stiffness tensor say nothing new."""
-    parts = {}
-    for dataset, names in DATASETS.items():
-        part = {name: targets[name] for name in names if name in targets}
-        if not part or (dataset == "moduli" and "elastic" in parts):
+    """Targets by data set, without the moduli where there is a stiffness, which implies them."""
+    grouped = {}
+    for name, dataset in DATASETS.items():
+        present = {column: targets[column] for column in dataset.columns if column in targets}
+        if not present or (name == MODULI.name and ELASTIC.name in grouped):
             continue
-        if missing := missing_targets(dataset, part):
+        if missing := dataset.missing(present):
             raise DataError(
-                f"{where}: {', '.join(part)} without {', '.join(missing)}; give both, or neither"
+                f"{where}: {', '.join(present)} without {', '.join(missing)}; give both, or neither"
             )
-        parts[dataset] = part
-    return parts
+        grouped[name] = present
+    return grouped

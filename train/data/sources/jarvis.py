@@ -7,14 +7,14 @@ Where frame, order and level of theory come from:
 - `elastic_tensor` is VASP's "TOTAL ELASTIC MODULI" (relaxed ions) in GPa, read as printed
   (jarvis-tools, jarvis/io/vasp/outputs.py: `Outcar.elastic_props`), so in VASP's order
   xx yy zz xy yz zx; here it becomes xx yy zz yz xz xy.
-- Its frame is not that of the entry's `atoms`. These are as relaxed, often primitive and turned,
+- Its frame is not that of the entry's `atoms`. These are as relaxed, often primitive and rotated,
   while the stiffness was calculated in their conventional standard cell
   (jarvis/tasks/vasp/vasp.py: `JobFactory.elastic`, "Enforces conventional standard structure"; the
-  silicon example of its repository shows it). That cell, whose axes pymatgen sets as jarvis-tools
-  does (on all 1,181 crystals of the 2015 stiffness set), is the crystal of a record.
-- Where several cells meet the standard, the one that was taken depends on the version of spglib.
-  It matters where the crystal has less symmetry than its lattice (C14 of primitive trigonal
-  crystals, C16 of some tetragonal ones change sign): such rows carry a doubt.
+  silicon example of its repository shows it). That cell is the crystal of a record. pymatgen makes
+  it, with the same axes as jarvis-tools on all 1,181 crystals of the 2015 stiffness set.
+- Where several cells meet the standard, the choice depends on the version of spglib. The tensor
+  depends on it where the crystal has less symmetry than its lattice (C14 of primitive trigonal
+  crystals, C16 of some tetragonal ones change sign): such rows are quarantined.
 - The functional is OptB88vdW, and the entry's `func` is checked.
 
 Permittivities are left out: the data set has no tensors, only diagonals of independent-particle
@@ -39,11 +39,12 @@ from ase_eqtensor.train.record import Record, Rejection, bare
 
 FUNCTIONAL = "OptB88vdW"
 FRAME_DOUBT = 0.03  # relative part of a tensor that may depend on the choice of the standard cell
-FROM_VASP = [0, 1, 2, 4, 5, 3]  # places of xx yy zz yz xz xy in VASP's xx yy zz xy yz zx
+FROM_VASP = [0, 1, 2, 4, 5, 3]  # where xx yy zz yz xz xy stand in VASP's xx yy zz xy yz zx
 
 
 class JarvisSource(Source):
-    """Stiffness (eV/Å^3) in the frame of the conventional standard cell, the record's crystal."""
+    """Stiffness (6, 6) in eV/Å^3, Voigt order xx yy zz yz xz xy, no factors, in the frame of the
+    conventional standard cell, which is the record's crystal."""
 
     name = f"jarvis-dft-{FUNCTIONAL}"
 
@@ -78,7 +79,11 @@ class JarvisSource(Source):
 
 
 def conventional(atoms: dict) -> Structure:
-    """The conventional standard cell (Setyawan and Curtarolo) of `atoms` in the form of JARVIS."""
+    """The conventional standard cell (Setyawan and Curtarolo) of an entry's `atoms`.
+
+    `lattice_mat` (3, 3; Å, vectors as rows), `elements` (N symbols), `coords` (N, 3) and
+    `cartesian`, which tells coordinates in Å from fractional ones.
+    """
     structure = Structure(
         atoms["lattice_mat"],
         [element.strip() for element in atoms["elements"]],
@@ -89,10 +94,10 @@ def conventional(atoms: dict) -> Structure:
 
 
 def _doubt(cell: Structure, stiffness: np.ndarray) -> str:
-    """Why the frame of a tensor is in doubt although it agrees with the point group."""
+    """Why the frame of a stiffness is in doubt although it agrees with the point group, or ""."""
     lattice = cell.get_primitive_structure().lattice.matrix
     group = analyse(Atoms("H", cell=lattice, pbc=True)).rotations
-    part = stiffness - project_stiffness(stiffness, group)
-    if np.linalg.norm(part) <= FRAME_DOUBT * np.linalg.norm(stiffness):
+    ambiguous = stiffness - project_stiffness(stiffness, group)
+    if np.linalg.norm(ambiguous) <= FRAME_DOUBT * np.linalg.norm(stiffness):
         return ""
     return "doubtful frame: another standard cell of the same lattice would give another tensor"

@@ -9,9 +9,9 @@ Where frames and orders come from:
 - Permittivities: `total`, `ionic` and `electronic` are in the IEEE frame
   (emmet/core/polar.py: `DielectricDoc.from_ionic_and_electronic` calls `convert_to_ieee`) of the
   input structure of the task named in `origins` (emmet-builders,
-  emmet/builders/materials/linear_response.py). The same `get_ieee_rotation` of that structure,
-  inverted, takes them back. Its choice of axes in monoclinic and triclinic cells depends on spglib,
-  so it may differ from the server's where the point group cannot tell.
+  emmet/builders/materials/linear_response.py). The inverse of `get_ieee_rotation` of that structure
+  takes them back. In monoclinic and triclinic cells the choice of axes depends on spglib and may
+  differ from the server's, which the point group does not always reveal.
 - Level of theory: stiffness documents are made of PBE calculations only (emmet-builders 0.84,
   `filter_opt_tasks`); dielectric ones of any, so the task's run type is checked.
 
@@ -37,7 +37,8 @@ PBE = ("GGA", "GGA+U", "PBE", "PBE+U")  # run types of emmet; GGA is PBE there
 
 
 class MaterialsProjectSource(Source):
-    """Stiffness (eV/Å^3) and permittivities in the Cartesian frame of the structure calculated."""
+    """Stiffness (6, 6; eV/Å^3, Voigt order xx yy zz yz xz xy, no factors) and relative
+    permittivities (3, 3), in the Cartesian frame of the structure calculated."""
 
     name = "materials-project"
 
@@ -78,23 +79,23 @@ def _elastic(source: str, document: dict, answer: Answer) -> Record:
 def _dielectric(source: str, document: dict, answer: Answer) -> Record:
     _check(document)
     tensors = {
-        name: document.get(field)
+        name: np.array(document[field], dtype=float)
         for name, field in (
             ("electronic_dielectric_tensor", "electronic"),
             ("dielectric_tensor", "total"),
         )
+        if document.get(field) is not None
     }
-    tensors = {name: np.array(value, float) for name, value in tensors.items() if value is not None}
     if not tensors:
         raise Unusable("missing target: neither electronic nor total")
     structure, doubt = _calculated(document, answer)
-    back = np.array(Tensor.get_ieee_rotation(structure)).T
-    targets = {name: rotate_rank2(tensor, back) for name, tensor in tensors.items()}
+    from_ieee = np.array(Tensor.get_ieee_rotation(structure)).T
+    targets = {name: rotate_rank2(tensor, from_ieee) for name, tensor in tensors.items()}
     return Record(bare(as_atoms(structure)), "dielectric", source, answer.id, targets, doubt)
 
 
 def _calculated(document: dict, answer: Answer) -> tuple[Structure, str]:
-    """The structure in whose IEEE frame the tensors are, and what is in doubt about it."""
+    """The structure in whose IEEE frame the tensors are, and what is in doubt about it, or ""."""
     origins = [origin["task_id"] for origin in document.get("origins") or []]
     for task in answer.content.get("tasks") or []:
         structure = (task.get("input") or {}).get("structure")
@@ -115,7 +116,7 @@ def _calculated(document: dict, answer: Answer) -> tuple[Structure, str]:
 
 
 def _check(document: dict) -> None:
-    """Raise Unusable if the material has no document, or one that the project itself discards."""
+    """Raise Unusable if the material has no document or the project itself discards it."""
     if not document:
         raise Unusable("missing document: the Materials Project has none of this material")
     state = document.get("state")

@@ -1,4 +1,4 @@
-"""The first Materials Project tensor sets, carried as CSV by the matminer 0.3.9 source archive.
+"""The first Materials Project tensor sets, CSV files in the matminer 0.3.9 source archive.
 
 Stiffness: de Jong et al., Sci. Data 2, 150009 (2015). Dielectric tensors: Petousis et al., Sci.
 Data 4, 160134 (2017). Piezoelectric tensors: de Jong et al., Sci. Data 2, 150053 (2015).
@@ -25,10 +25,13 @@ from pymatgen.core.tensors import Tensor
 
 from ase_eqtensor.errors import DataError
 from ase_eqtensor.tensors.notation import GPA
-from ase_eqtensor.train.data.curation import PIEZOELECTRIC_FRAME
 from ase_eqtensor.train.data.sources.base import Source
 from ase_eqtensor.train.record import Record, Rejection, bare
-from ase_eqtensor.train.targets.piezoelectric import frobenius, rotate_piezoelectric
+from ase_eqtensor.train.targets.piezoelectric import (
+    PIEZOELECTRIC_FRAME,
+    frobenius,
+    rotate_piezoelectric,
+)
 
 VERSION = "0.3.9"
 SHA256 = "3faf9e83464f3d48f68a759bf476ad24da4c8c3e950c8f340cb917d3bb906400"
@@ -38,8 +41,8 @@ class MatminerSource(Source):
     """The four CSV files of the archive, read without unpacking it.
 
     `archive` is a local copy of matminer-0.3.9.tar.gz; None downloads it with pip into a
-    temporary folder (pip runs the archive's old setup script, so nothing but the data command
-    should do this). `sha256` is the expected hash of the archive.
+    temporary folder (pip runs the archive's old setup script, so only the data command should do
+    this). `sha256` is the expected hash of the archive.
     """
 
     name = f"matminer-{VERSION}"
@@ -49,13 +52,13 @@ class MatminerSource(Source):
         self.sha256 = sha256
 
     def records(self) -> Iterator[Record | Rejection]:
-        """Yield the rows of all four sets. Raises DataError: no archive, or not the right one."""
+        """Yield the rows of all four sets. Raises DataError if the archive is missing or wrong."""
         with tempfile.TemporaryDirectory() as folder:
             archive = download(Path(folder)) if self.archive is None else Path(self.archive)
             verify(archive, self.sha256)
             with tarfile.open(archive) as tar:
                 for dataset, (file, parse) in _FILES.items():
-                    for row in _rows(tar, file):
+                    for row in _rows(tar, archive, file):
                         yield self._record(dataset, row, parse)
 
     def _record(self, dataset: str, row: dict, parse: Callable) -> Record | Rejection:
@@ -72,16 +75,16 @@ def download(folder: Path) -> Path:
     """Fetch the source archive with pip into `folder`. Raises DataError if pip cannot."""
     command = [sys.executable, "-m", "pip", "download", "--no-deps", "--no-binary", "matminer"]
     command += ["--dest", str(folder), f"matminer=={VERSION}"]
-    done = subprocess.run(command, check=False, capture_output=True, text=True)
-    found = list(folder.glob("matminer-*.tar.gz"))
-    if done.returncode or not found:
-        last = (done.stderr.strip() or "no message").splitlines()[-1]
+    pip = subprocess.run(command, check=False, capture_output=True, text=True)
+    archives = list(folder.glob("matminer-*.tar.gz"))
+    if pip.returncode or not archives:
+        reason = (pip.stderr.strip() or "no message").splitlines()[-1]
         raise DataError(
-            f"matminer-{VERSION}.tar.gz could not be downloaded ({last}). Without network, fetch "
+            f"matminer-{VERSION}.tar.gz could not be downloaded ({reason}). Without network, fetch "
             f"it elsewhere with `pip {' '.join(command[3:7])} matminer=={VERSION}` and pass the "
             "file with --archive."
         )
-    return found[0]
+    return archives[0]
 
 
 def verify(archive: Path, sha256: str = SHA256) -> None:
@@ -89,22 +92,24 @@ def verify(archive: Path, sha256: str = SHA256) -> None:
     if not archive.is_file():
         raise DataError(f"no archive at {archive}: pass the path of matminer-{VERSION}.tar.gz")
     with archive.open("rb") as stream:
-        found = file_digest(stream, "sha256").hexdigest()
-    if found != sha256:
+        digest = file_digest(stream, "sha256").hexdigest()
+    if digest != sha256:
         raise DataError(
-            f"{archive} has SHA-256 {found}, expected {sha256}: it is damaged or another version. "
+            f"{archive} has SHA-256 {digest}, expected {sha256}: it is damaged or another version. "
             f"Fetch matminer-{VERSION}.tar.gz (the source archive) again."
         )
 
 
-def _rows(tar: tarfile.TarFile, file: str) -> Iterator[dict]:
+def _rows(tar: tarfile.TarFile, archive: Path, file: str) -> Iterator[dict]:
     member = f"matminer-{VERSION}/matminer/datasets/{file}"
     try:
         stream = tar.extractfile(member)
     except KeyError:
-        raise DataError(f"{tar.name} holds no {member}") from None
+        stream = None
+    if stream is None:
+        raise DataError(f"{archive} holds no file {member}")
     # Line 1 is the citation. Some headers lack a name for the leading row number, which pandas
-    # then takes as the index. Everything stays text: "NaN" is a compound here, not a gap.
+    # then takes as the index. Everything stays text, because "NaN" is a compound here.
     table = pd.read_csv(stream, skiprows=1, dtype=str, keep_default_na=False)
     return iter(table.to_dict("records"))
 
@@ -147,19 +152,19 @@ def _formation_energy(row: dict) -> tuple[Atoms, dict]:
 
 
 def _doubt(atoms: Atoms, targets: dict) -> str:
-    """Why the frame of a tensor is in doubt although it may agree with the point group.
+    """Why the frame of a tensor is in doubt although it may agree with the point group, or "".
 
-    Most piezoelectric tensors of the set (four in five, against two in five) agree with the point
-    group of their structure when they are read in the IEEE frame instead of that of the poscar.
-    A row is certain only if both readings give the same tensor.
+    Of the piezoelectric tensors, two in five agree with the point group of their structure if they
+    are read in the frame of the poscar, four in five if read in the IEEE frame. A row is certain
+    only if both readings give the same tensor.
     """
     if "piezoelectric_tensor" not in targets:
         return ""
     structure = Structure(atoms.cell.array, atoms.symbols, atoms.get_scaled_positions())
     to_ieee = np.array(Tensor.get_ieee_rotation(structure))
     given = targets["piezoelectric_tensor"]
-    turned = rotate_piezoelectric(given, to_ieee)
-    if frobenius(turned - given) <= PIEZOELECTRIC_FRAME * frobenius(given):
+    rotated = rotate_piezoelectric(given, to_ieee)
+    if frobenius(rotated - given) <= PIEZOELECTRIC_FRAME * frobenius(given):
         return ""
     return "doubtful frame: the tensor is another one if it was given in the IEEE frame"
 

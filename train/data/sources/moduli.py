@@ -2,7 +2,8 @@
 
 The format is that of the binary compounds collected from the Materials Project (CC BY 4.0) for
 the MatCalc benchmark `mp-binary-pbe-elasticity-2025.1`: a JSON list, possibly gzipped, of
-objects with `id`, `lattice` (Å, rows), `species`, `frac`, `k_vrh_gpa` and `g_vrh_gpa`.
+objects with `id`, `lattice` (3, 3; Å, vectors as rows), `species` (N symbols), `frac` (N, 3;
+fractional coordinates), `k_vrh_gpa` and `g_vrh_gpa` (numbers, GPa).
 """
 
 import gzip

@@ -1,6 +1,6 @@
 """Writes the recorded answers beside it from crystals of a training database.
 
-    python tests/data/fetch/make.py crystals.db
+    python tests/train/data/recorded/make.py crystals.db
 
 The documents are made by the models and converters of the databases' own libraries (emmet-core,
 jarvis-tools), from known tensors; `known` holds these, in eV/Å^3 and without unit, in the frame in

@@ -1,17 +1,15 @@
-"""A report on one crystal: a single HTML page that needs nothing else, not even a network."""
+"""Writes the page of a crystal."""
 
-import os
-import tempfile
 from pathlib import Path
 
 from ..calculator import EqTensorCalculator
 from ..crystal.validation import as_atoms
-from ..errors import DataError, OutputExistsError
 from ..extras import extra
 from ..models.store import Model
+from ..storage import check_place, complete_file
 
 
-def write_report(
+def report(
     structure,
     path: str | Path,
     model: EqTensorCalculator | Model | str | Path | None = None,
@@ -40,17 +38,12 @@ def write_report(
         StructureError, ElementError, ModelError: nothing can be predicted.
     """
     path = Path(path)
-    if path.exists() and not overwrite:
-        raise OutputExistsError(f"{path} exists: choose another name, or overwrite it on purpose")
-    if not path.parent.is_dir():
-        raise DataError(f"{path}: there is no folder {path.parent}")
+    check_place(path, overwrite)
     with extra("report"):
         from .page import render
 
     calculator = model if isinstance(model, EqTensorCalculator) else EqTensorCalculator(model)
     text = render(as_atoms(structure), calculator)
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.stem}-") as folder:
-        part = Path(folder) / path.name
+    with complete_file(path) as part:
         part.write_text(text, encoding="utf-8")
-        os.replace(part, path)
     return path
