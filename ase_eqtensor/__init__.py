@@ -5,6 +5,7 @@ adds the method `get_property` to `ase.Atoms` if ASE has none; nothing else is c
 """
 
 from importlib import import_module
+from typing import TYPE_CHECKING
 
 from .calculator import EqTensorCalculator, add_get_property
 from .errors import (
@@ -80,7 +81,7 @@ __all__ = [
 
 add_get_property()
 
-# imported when asked for: a prediction needs none of them, and they take time
+# Imported when asked for: a prediction needs none of them, and they take time.
 _LATER = {
     "Screened": "screening",
     "elastic_summary": "analysis",
@@ -96,6 +97,12 @@ _LATER = {
     "to_ieee": "analysis",
     "voigt_to_cartesian": "tensors.notation",
 }
+if TYPE_CHECKING:  # for those who read the code without running it
+    from .analysis import elastic_summary, elastic_tensor, refractive_indices, to_ieee
+    from .files import freeze, load, open_collection, save, tensors_of
+    from .reporting import report
+    from .screening import Screened, screen
+    from .tensors.notation import voigt_to_cartesian
 
 
 def predict(structures, model=None, *, progress=False, workers=1, **settings) -> list[Prediction]:
@@ -104,7 +111,8 @@ def predict(structures, model=None, *, progress=False, workers=1, **settings) ->
     Args:
         structures: a list of ASE atoms or pymatgen structures.
         model: as of `EqTensorCalculator`.
-        progress, workers: as of `EqTensorCalculator.predict`.
+        progress: show a progress bar.
+        workers: processes for symmetry and neighbour lists, -1 for one per core.
         settings: further arguments of `EqTensorCalculator`: device, dtype, symprec, ...
 
     Returns:

@@ -15,7 +15,7 @@ from .models.store import Model, load_model
 from .models.training_crystals import TrainingCrystal
 from .prediction.prediction import Prediction
 from .prediction.predictor import Predictor
-from .prediction.settings import Settings
+from .prediction.settings import DEFAULTS, Settings
 from .quantities import offered
 
 
@@ -30,24 +30,20 @@ class EqTensorCalculator(Calculator):
                                               xx yy zz yz xz xy, no factors
         compliance_tensor             (6, 6)  its inverse in Å^3/eV, engineering shear
 
-    `atoms.get_property(name)` and `calc.get_property(name, atoms)` return them. `prediction` keeps
-    the full record of the last calculation: uncertainty, provenance and flags.
-
-    A model that was trained on some of these only has no others: `implemented_properties` says
-    which.
+    `atoms.get_property(name)` and `calc.get_property(name, atoms)` return those that the model was
+    trained on, see `implemented_properties`. `prediction` keeps the full record of the last
+    calculation: scalars, uncertainty, provenance and flags.
 
     Args:
         model: None for the default model, the name of a shipped one, the path of a .safetensors
             file with its JSON card, or a loaded `Model`.
-        device: torch device of the network, "cpu" by default.
-        dtype: precision of the network, "float32" (default) or "float64"; the tensor algebra and
-            all results are float64 in either case.
-        project: make tensors exactly invariant under the crystal's point group (default).
-        reduce_cell: predict on the primitive cell (default); results are in the given cell's frame
-            anyway.
-        symprec: tolerance in Å of the symmetry search, 0.01 by default.
+        device: torch device of the network.
+        dtype: precision of the network, "float32" or "float64"; results are float64 anyway.
+        project: make tensors exactly invariant under the crystal's point group.
+        reduce_cell: predict on the primitive cell; results are in the given frame anyway.
+        symprec: tolerance in Å of the symmetry search.
         allow_untrained_elements: predict for elements that the training data of a property lack,
-            with a warning, instead of raising ElementError (default).
+            with a warning, instead of raising ElementError.
 
     Raises (when a property is asked for):
         StructureError: the atoms are not a bulk crystal that the model can describe.
@@ -60,9 +56,26 @@ class EqTensorCalculator(Calculator):
     implemented_properties = list(offered())
     ignored_changes = {"initial_charges", "initial_magmoms"}
 
-    def __init__(self, model: str | Path | Model | None = None, device: str = "cpu", **settings):
+    def __init__(
+        self,
+        model: str | Path | Model | None = None,
+        device: str = DEFAULTS.device,
+        *,
+        dtype: str = DEFAULTS.dtype,
+        project: bool = DEFAULTS.project,
+        reduce_cell: bool = DEFAULTS.reduce_cell,
+        symprec: float = DEFAULTS.symprec,
+        allow_untrained_elements: bool = DEFAULTS.allow_untrained_elements,
+    ):
         super().__init__()
-        chosen = Settings(device=device, **settings)
+        chosen = Settings(
+            device=device,
+            dtype=dtype,
+            project=project,
+            reduce_cell=reduce_cell,
+            symprec=symprec,
+            allow_untrained_elements=allow_untrained_elements,
+        )
         loaded = model if isinstance(model, Model) else load_model(model)
         self.predictor = Predictor(loaded.on(chosen.device, chosen.torch_dtype), chosen)
         self.implemented_properties = list(self.model.quantities)
@@ -86,10 +99,13 @@ class EqTensorCalculator(Calculator):
         """Crystals of the model's training data with the formula of `atoms` (ASE atoms or a
         pymatgen structure; by default those of the last calculation), the same structures first.
 
-        Each has its source id and its first-principles tensors, see `TrainingCrystal`. Empty for a
-        crystal that is new to the model. Raises ModelError if the model lacks the list.
+        Each has its source id and first-principles tensors. Empty for a crystal new to the model.
+        Raises ModelError if the model lacks the list, RuntimeError if nothing was calculated yet.
         """
-        return self.model.seen(self.atoms if atoms is None else as_atoms(atoms))
+        crystal = self.atoms if atoms is None else as_atoms(atoms)
+        if crystal is None:
+            raise RuntimeError("nothing has been calculated yet: pass the crystal to `seen`")
+        return self.model.seen(crystal)
 
     def calculate(
         self,
@@ -126,6 +142,7 @@ class EqTensorCalculator(Calculator):
         return exported
 
     def _warn(self, name: str) -> None:
+        assert self.prediction is not None  # where there are results, `calculate` has set it
         for warning in self.prediction.warnings_for(name):
             warn(warning, stacklevel=3)
 
@@ -154,9 +171,8 @@ class EqTensorCalculator(Calculator):
         predictions = self.predictor.predict(structures, progress, workers)
         if failed := [i for i, p in enumerate(predictions) if p.error is not None]:
             shown = "; ".join(str(predictions[i].error) for i in failed[:5])
-            warn(
-                FailedCrystalsWarning(f"no prediction for crystals {failed}: {shown}"), stacklevel=2
-            )
+            text = f"no prediction for crystals {failed}: {shown}"
+            warn(FailedCrystalsWarning(text), stacklevel=2)
         return predictions
 
 
@@ -177,4 +193,4 @@ def get_property(self: Atoms, name: str) -> np.ndarray:
 def add_get_property() -> None:
     """Give ase.Atoms the pass-through method `get_property`, unless it has one."""
     if not hasattr(Atoms, "get_property"):
-        Atoms.get_property = get_property
+        Atoms.get_property = get_property  # type: ignore[attr-defined]  # it is new to the class

@@ -4,7 +4,7 @@ Every error names the structure or file, the offending value and a remedy. Every
 `flag`, a short machine-readable word that is also recorded with the prediction.
 """
 
-from typing import TypeVar
+from typing import Any, TypeVar
 
 ErrorT = TypeVar("ErrorT", bound=Exception)
 
@@ -104,7 +104,9 @@ def located(error: ErrorT, place: str) -> ErrorT:
     because several entries of a list may share it.
     """
     text = f"{place}: {error}"
-    copy = type(error).__new__(type(error), text)
+    # of several built-in bases, the one that rules the layout; others refuse to make the object
+    base: Any = type(error).__base__
+    copy = base.__new__(type(error), text)
     copy.__dict__.update(error.__dict__)
     copy.args = (text, *error.args[1:])
     copy.__cause__, copy.__traceback__ = error.__cause__, error.__traceback__

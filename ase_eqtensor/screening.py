@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from ase import Atoms
 
@@ -78,7 +79,7 @@ def screen(
     if not isinstance(crystals, Collection):
         crystals = open_collection(str(crystals))
     recipe = model, tuple(sorted(settings.items()))
-    done = _labels(output, _calculator(*recipe).todict())
+    done = _labels(output, calculator_of(*recipe).todict())
     written: dict[str, set[str]] = defaultdict(set)  # item -> labels
     for label in done:
         written[label.rsplit("#", 1)[0]].add(label)
@@ -108,7 +109,8 @@ def _labels(output: str | Path, identity: dict) -> frozenset[str]:
         if METADATA not in metadata:
             if rows:
                 raise DataError(f"{output} holds {rows} rows of other origin: choose another name")
-            db.metadata = {**metadata, METADATA: identity}
+            # the setter is that of the databases: ASE's base class has none
+            db.metadata = {**metadata, METADATA: identity}  # type: ignore[misc]
         elif metadata[METADATA] != identity:
             raise DataError(
                 f"{output} was made with {metadata[METADATA]}, this run would use {identity}: "
@@ -118,8 +120,8 @@ def _labels(output: str | Path, identity: dict) -> frozenset[str]:
 
 
 @lru_cache(maxsize=1)
-def _calculator(model: str | None, settings: tuple[tuple[str, object], ...]) -> EqTensorCalculator:
-    """Loaded once in every process."""
+def calculator_of(model: str | None, settings: tuple[tuple[str, Any], ...]) -> EqTensorCalculator:
+    """The calculator with these settings, loaded once in every process."""
     return EqTensorCalculator(model, **dict(settings))
 
 
@@ -135,6 +137,6 @@ def _predict(
             for label, atoms in crystals.read(key)
             if label not in written
         ]
-        predicted, failures = _calculator(*recipe).predictor.predict_labelled(labelled)
+        predicted, failures = calculator_of(*recipe).predictor.predict_labelled(labelled)
     images = [freeze(atoms, prediction, label) for label, atoms, prediction in predicted]
     return images, [str(error) for error in failures]

@@ -20,7 +20,8 @@ from rich.console import Console
 from rich.table import Table
 
 from ase_eqtensor import EqTensorCalculator
-from ase_eqtensor.files import connect, from_row, tensors
+from ase_eqtensor.files import connect, tensors_of
+from ase_eqtensor.files.database import from_row
 from ase_eqtensor.train.data.database import read_database
 
 WORKERS = 2
@@ -89,7 +90,7 @@ def _difference(folder: Path) -> float:
     runs = []
     for name in ("whole.db", "killed.db"):
         with connect(folder / name) as db:
-            runs.append([(row.source, tensors(from_row(row))) for row in db.select()])
+            runs.append([(row.source, tensors_of(from_row(row))) for row in db.select()])
     labels = [[label for label, _ in run] for run in runs]
     assert labels[0] == labels[1] and len(set(labels[0])) == len(labels[0])
     return max(

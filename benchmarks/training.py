@@ -11,10 +11,10 @@ from ase_eqtensor.models.store import Model
 from ase_eqtensor.network.ensemble import select
 from ase_eqtensor.network.model import TensorNetwork
 from ase_eqtensor.train.data.database import read_database
-from ase_eqtensor.train.fitting.losses import target_losses
 from ase_eqtensor.train.fitting.samples import Batch, prepare, training_loader
 from ase_eqtensor.train.folds import split
 from ase_eqtensor.train.recipes.recipe import Recipe
+from ase_eqtensor.train.targets import targets
 
 BATCHES, CRYSTALS, REPEATS = 6, 32, 7
 
@@ -49,9 +49,17 @@ def _adamw(network: TensorNetwork) -> torch.optim.Optimizer:
 
 
 def _epoch(network: TensorNetwork, optimizer: torch.optim.Optimizer, batches: list[Batch]) -> None:
-    weights = Recipe().loss
     for batch in batches:
         optimizer.zero_grad()
-        losses = target_losses(network(batch.graph), batch.targets, weights.anisotropy)
-        sum(losses.values()).backward()
+        _loss(network(batch.graph), batch).backward()
         optimizer.step()
+
+
+def _loss(outputs: dict[str, torch.Tensor], batch: Batch) -> torch.Tensor:
+    """Sum of the losses of all targets in the batch, without their weights."""
+    losses = []
+    for name, (index, value) in batch.targets.items():
+        target = targets()[name]
+        predicted = target.predicted(outputs)[index]
+        losses.append(target.loss(predicted, value, Recipe().anisotropy))
+    return torch.stack(losses).sum()

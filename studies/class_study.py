@@ -31,6 +31,7 @@ from filelock import FileLock, Timeout
 
 from ase_eqtensor.crystal.symmetry import analyse
 from ase_eqtensor.network.model import Architecture
+from ase_eqtensor.quantities.formation_energy import FORMATION_ENERGY
 from ase_eqtensor.storage import complete_file
 from ase_eqtensor.train.data.database import read_database
 from ase_eqtensor.train.fitting.fit import TrainingSamples, fit
@@ -89,9 +90,9 @@ PLANS = {
         EPOCHS,
     ),
     "energies": Plan(
-        ("formation_energy",),
+        (FORMATION_ENERGY.name,),
         tuple(Run(arm, f, 0) for f, arm in product(FOLDS, LEARNING_CURVE)),
-        {"formation_energy": 1.0},
+        {FORMATION_ENERGY.name: 1.0},
         {1.0: 15},
     ),
 }

@@ -22,11 +22,11 @@ def table(header: list[str], rows: list[list[str]]) -> str:
 def accuracy(card: Card) -> str:
     """Errors out of fold with bootstrap intervals, beside those of trivial answers."""
     rows = []
-    scored = card.figures["out_of_fold"]
+    scored = card.figures_of("out_of_fold")
     for name, quantity in stored().items():
         if name not in scored:
             continue
-        figures, folds = scored[name], [fold[name] for fold in card.by_fold if name in fold]
+        figures, folds = scored[name], card.figures_by_fold(name)
         title = f"{quantity.display.short} ({figures['crystals']})"
         for kind in ("median", "mean"):
             key = f"{kind}_relative"
@@ -54,11 +54,12 @@ def calibration(card: Card) -> str:
     """Coverage of the error bounds and their width."""
     rows = []
     for name, quantity in QUANTITIES.items():
+        calibrated = card.calibration_of(name)
         errors = {RELATIVE: "relative error"} | {s.name: s.symbol for s in quantity.scalars}
         for error, title in errors.items():
-            if error not in card.calibration.get(name, {}):
+            if error not in calibrated:
                 continue
-            entry = card.calibration[name][error]
+            entry = calibrated[error]
             systems = [shares["0.9"] for shares in entry["by_system"].values()]
             sizes = [shares["0.9"] for shares in entry["by_size"].values()]
             shares = (f"{100 * entry['coverage'][level]:.1f}" for level in ("0.5", "0.9"))
@@ -75,7 +76,7 @@ def flags(card: Card) -> str:
     for name, quantity in QUANTITIES.items():
         if name not in card.calibration:
             continue
-        flagged = card.calibration[name]["flagged"]
+        flagged = card.calibration_of(name)["flagged"]
         errors = flagged["mean_relative"], flagged["mean_relative_of_the_others"]
         if None in errors:
             continue

@@ -9,7 +9,6 @@ on the same predictions.
 """
 
 from collections import Counter
-from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -19,7 +18,7 @@ import typer
 from ase_eqtensor import __version__
 from ase_eqtensor.errors import DataError
 from ase_eqtensor.models.card import Card, Figures, Member
-from ase_eqtensor.models.store import Model, load_model, save_model
+from ase_eqtensor.models.store import Model, load_model, save_model, shipped_folder
 from ase_eqtensor.network.ensemble import merge
 from ase_eqtensor.train import card as tables
 from ase_eqtensor.train.data.database import read_database
@@ -83,16 +82,16 @@ def _recipe(model: Model) -> dict:
 
 
 def _member(model: Model) -> Member:
-    val = {name: compact(entry) for name, entry in model.card.figures["val"].items()}
+    val = {name: compact(entry) for name, entry in model.card.figures_of("val").items()}
     return msgspec.structs.replace(model.card.members[0], val=val)
 
 
-def _mean_counts(elements: list[dict[str, dict[int, float]]]) -> dict[str, dict[int, float]]:
+def _mean_counts(elements: list[dict[str, dict[int, int]]]) -> dict[str, dict[int, float]]:
     """Number of crystals with each element in the training data, averaged over members."""
     out = {}
-    for target in elements[0]:
-        total = sum((Counter(one[target]) for one in elements), Counter())
-        out[target] = {z: round(total[z] / len(elements), 1) for z in sorted(total)}
+    for quantity in elements[0]:
+        total = sum((Counter(counts[quantity]) for counts in elements), Counter())
+        out[quantity] = {z: round(total[z] / len(elements), 1) for z in sorted(total)}
     return out
 
 
@@ -101,7 +100,7 @@ def _of_fold(predictions: dict[str, Predictions], fold: int) -> dict:
     return {"fold": fold} | {name: compact(entry) for name, entry in figures(scored).items()}
 
 
-def compact(figures: Figures) -> Figures:
+def compact(figures: dict[str, Any]) -> Figures:
     """The figures of one target without intervals and the trivial answers beside them."""
     out: Figures = {}
     for key, value in figures.items():
@@ -120,8 +119,8 @@ def main(
     runs: Annotated[list[Path], typer.Argument(help="Folders of `eqtensor train`.")],
 ) -> None:
     """Turn finished runs into one model with every figure."""
-    shipped = Path(str(resources.files("ase_eqtensor.weights")))
-    print(tables.describe(load_model(release(name, read_database(database), runs, shipped)).card))
+    weights = release(name, read_database(database), runs, shipped_folder())
+    print(tables.describe(load_model(weights).card))
 
 
 if __name__ == "__main__":

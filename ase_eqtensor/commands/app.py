@@ -1,16 +1,18 @@
 """The application that every command registers with, and what commands have in common."""
 
+import inspect
+from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
 
-from ..prediction.settings import Settings
+from ..prediction.settings import DEFAULTS
 
 FAILED, PARTLY_FAILED = 1, 3  # exit codes; 2 is that of wrong arguments
 DEFAULT_DATABASE = Path("crystals.db")
-DEFAULTS = Settings()
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 console = Console()
@@ -23,16 +25,35 @@ ModelName = Annotated[
     str | None,
     typer.Option("--model", help="Shipped model (`eqtensor models`) or .safetensors file."),
 ]
-Device = Annotated[str, typer.Option(help="torch device of the network: cpu, cuda, ...")]
-Dtype = Annotated[str, typer.Option(help="Precision of the network: float32 or float64.")]
-Symprec = Annotated[float, typer.Option(help="Tolerance of the symmetry search in Å.")]
-AllowUntrainedElements = Annotated[
-    bool,
-    typer.Option(
-        "--allow-untrained-elements", help="Predict elements that the training data lack, too."
-    ),
-]
 Workers = Annotated[int, typer.Option("--workers", "-j", help="Processes; -1: one per core.")]
+SETTINGS = {
+    "device": Annotated[str, typer.Option(help="torch device of the network: cpu, cuda, ...")],
+    "dtype": Annotated[str, typer.Option(help="Precision of the network: float32 or float64.")],
+    "symprec": Annotated[float, typer.Option(help="Tolerance of the symmetry search in Å.")],
+    "allow_untrained_elements": Annotated[
+        bool,
+        typer.Option(
+            "--allow-untrained-elements", help="Predict elements that the training data lack, too."
+        ),
+    ],
+}
+
+
+def with_settings(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options of `SETTINGS`; they reach it as a dictionary, `settings`."""
+
+    @wraps(command)
+    def wrapped(**options) -> None:
+        command(settings={name: options.pop(name) for name in SETTINGS}, **options)
+
+    signature = inspect.signature(command)
+    parameters = [p for p in signature.parameters.values() if p.name != "settings"]
+    for name, annotation in SETTINGS.items():
+        default = getattr(DEFAULTS, name)
+        kind = inspect.Parameter.KEYWORD_ONLY
+        parameters.append(inspect.Parameter(name, kind, default=default, annotation=annotation))
+    wrapped.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+    return wrapped
 
 
 @app.callback()

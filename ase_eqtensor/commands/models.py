@@ -1,11 +1,9 @@
 """The command `eqtensor models`."""
 
-from importlib import resources
-
 from rich.console import Console
 from rich.table import Table
 
-from ..models.store import DEFAULT_MODEL, available_models, load_model
+from ..models.store import DEFAULT_MODEL, available_models, load_model, shipped_folder
 from ..quantities import stored
 from .app import app
 
@@ -24,14 +22,14 @@ def models() -> None:
     table = Table("model", "networks", *headings, "MB")
     for name in available_models():
         card = load_model(name).card
-        figures = card.figures["out_of_fold"]
+        figures = card.figures_of("out_of_fold")
         errors = [
             f"{figures[key]['mean_relative']['value']:.3f} ({figures[key]['crystals']})"
             if key in figures
             else "-"
             for key in quantities
         ]
-        weights = resources.files("ase_eqtensor.weights").joinpath(f"{name}.safetensors")
+        weights = shipped_folder() / f"{name}.safetensors"
         title = f"{name} (default)" if name == DEFAULT_MODEL else name
         size = f"{weights.stat().st_size / 1e6:.1f}"
         table.add_row(title, str(len(card.members)), *errors, size)

@@ -1,7 +1,7 @@
 """The command `eqtensor predict`."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.progress import track
@@ -11,17 +11,13 @@ from ..errors import EqTensorError
 from ..files import check_output, expand, freeze, is_address, save
 from ..prediction.predictor import Labelled
 from .app import (
-    DEFAULTS,
     FAILED,
     PARTLY_FAILED,
-    AllowUntrainedElements,
-    Device,
-    Dtype,
     ModelName,
-    Symprec,
     Workers,
     app,
     messages,
+    with_settings,
 )
 from .predicted import print_csv, print_json, print_table
 
@@ -29,6 +25,7 @@ CHUNK = 64  # crystals between two steps of the progress bar
 
 
 @app.command()
+@with_settings
 def predict(
     files: Annotated[
         list[str],
@@ -44,11 +41,9 @@ def predict(
     as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print the scalars as CSV.")] = False,
     model: ModelName = None,
-    device: Device = DEFAULTS.device,
-    dtype: Dtype = DEFAULTS.dtype,
-    symprec: Symprec = DEFAULTS.symprec,
-    allow_untrained_elements: AllowUntrainedElements = DEFAULTS.allow_untrained_elements,
     workers: Workers = 1,
+    *,
+    settings: dict[str, Any],
 ) -> None:
     """Predict tensors with error estimates.
 
@@ -68,13 +63,7 @@ def predict(
     hidden = len(keys) <= CHUNK
     reading = track(keys, "reading", console=messages, transient=True, disable=hidden)
     crystals = [crystal for key in reading for crystal in collection.read(key)]
-    calculator = EqTensorCalculator(
-        model,
-        device,
-        dtype=dtype,
-        symprec=symprec,
-        allow_untrained_elements=allow_untrained_elements,
-    )
+    calculator = EqTensorCalculator(model, **settings)
     predicted: list[Labelled] = []
     failures: list[EqTensorError] = []
     chunks = range(0, len(crystals), CHUNK)

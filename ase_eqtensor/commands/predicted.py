@@ -2,7 +2,6 @@
 
 import csv
 import json
-import math
 import sys
 from pathlib import Path
 
@@ -88,9 +87,6 @@ def _told(seen: list[TrainingCrystal]) -> str:
 
 def _record(model: Model, label: str, atoms: Atoms, prediction: Prediction) -> dict:
     tensors = {name: tensor.tolist() for name, tensor in prediction.tensors.items()}
-    scalars = {
-        name: value if math.isfinite(value) else None for name, value in prediction.scalars.items()
-    }
     seen = [
         {
             "source_id": crystal.source_id,
@@ -105,7 +101,6 @@ def _record(model: Model, label: str, atoms: Atoms, prediction: Prediction) -> d
         "formula": atoms.get_chemical_formula(),
         "tensors": tensors,
         "units": {name: model.quantities[name].unit for name in tensors},
-        "scalars": scalars,
         "refused": {name: str(error) for name, error in prediction.refused.items()},
         "calibrated": model.card.calibrated,
         "seen": seen,

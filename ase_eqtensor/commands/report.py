@@ -1,56 +1,104 @@
 """The command `eqtensor report`."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from ..calculator import EqTensorCalculator
-from ..errors import StructureError, located
-from ..files import Files
+from ..errors import DataError, EqTensorError, StructureError, located
+from ..extras import extra
+from ..files import Files, expand
+from ..parallel import in_parallel
 from ..reporting import report as write_report
+from ..screening import calculator_of
+from ..storage import check_place
 from .app import (
-    DEFAULTS,
-    AllowUntrainedElements,
-    Device,
-    Dtype,
+    FAILED,
+    PARTLY_FAILED,
     ModelName,
-    Symprec,
+    Workers,
     app,
     messages,
+    with_settings,
 )
 
 
 @app.command()
+@with_settings
 def report(
-    file: Annotated[Path, typer.Argument(help="Crystal in any format that ASE reads.")],
+    files: Annotated[
+        list[str], typer.Argument(help="Crystals in any format that ASE reads; patterns too.")
+    ],
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", help="Page to write; by default the file's name + .html."),
+        typer.Option(
+            "--output",
+            "-o",
+            help="Page to write, or the folder for those of several crystals; by default pages are "
+            "in the current folder, under the file's name + .html.",
+        ),
     ] = None,
-    overwrite: Annotated[bool, typer.Option(help="Replace an existing page.")] = False,
+    overwrite: Annotated[bool, typer.Option(help="Replace existing pages.")] = False,
     model: ModelName = None,
-    device: Device = DEFAULTS.device,
-    dtype: Dtype = DEFAULTS.dtype,
-    symprec: Symprec = DEFAULTS.symprec,
-    allow_untrained_elements: AllowUntrainedElements = DEFAULTS.allow_untrained_elements,
+    workers: Workers = 1,
+    *,
+    settings: dict[str, Any],
 ) -> None:
-    """Write a page about a crystal: tensors, error bounds, directional moduli, training data.
+    """Write a page about each crystal: tensors, error bounds, directional moduli, training data.
 
-    The page is a single HTML file with rotatable pictures that opens offline.
+    A page is a single HTML file with rotatable pictures that opens offline. A file that cannot be
+    read or predicted does not stop the others: the exit code is 3 then.
 
-    Example: eqtensor report TiO2.cif -o report.html
+    Examples: eqtensor report TiO2.cif -o report.html
+    eqtensor report "cifs/*.cif" -o pages --workers -1
     """
-    label, atoms = next(Files((str(file),)).read(str(file)))
-    if isinstance(atoms, StructureError):
-        raise located(atoms, label)
-    calculator = EqTensorCalculator(
-        model,
-        device,
-        dtype=dtype,
-        symprec=symprec,
-        allow_untrained_elements=allow_untrained_elements,
-    )
+    with extra("report"):
+        import jinja2  # noqa: F401
+        import plotly  # noqa: F401
+    pages = _pages(expand(files).keys(), output)
+    for page in pages.values():
+        check_place(page, overwrite)
+    recipe = model, tuple(sorted(settings.items()))
+    tasks = [(recipe, file, page, overwrite) for file, page in pages.items()]
+    failures: list[EqTensorError] = []
     with messages.status("predicting and drawing"):
-        page = write_report(atoms, output or Path(f"{file.stem}.html"), calculator, overwrite)
-    print(page)
+        for page, result in zip(pages.values(), in_parallel(_write, tasks, workers)):
+            if result is None:
+                print(page)
+            elif len(pages) == 1:
+                raise result
+            else:
+                failures.append(result)
+    for failure in failures:
+        messages.print(str(failure), markup=False)
+    if failures:
+        raise typer.Exit(PARTLY_FAILED if len(failures) < len(pages) else FAILED)
+
+
+def _pages(files: list[str], output: Path | None) -> dict[str, Path]:
+    """File -> page. Raises DataError where two files would have the same one."""
+    if len(files) == 1 and output is not None and not output.is_dir():
+        return {files[0]: output}
+    folder = output or Path()
+    if output is not None:
+        folder.mkdir(parents=True, exist_ok=True)
+    pages: dict[str, Path] = {}
+    for file in files:
+        page = folder / f"{Path(file).stem}.html"
+        if page in pages.values():
+            twin = next(name for name, other in pages.items() if other == page)
+            raise DataError(f"{twin} and {file} would both have the page {page}: rename one file")
+        pages[file] = page
+    return pages
+
+
+def _write(recipe: tuple, file: str, page: Path, overwrite: bool) -> EqTensorError | None:
+    """Write the page of a file's first crystal; the reason where there is none."""
+    label, atoms = next(Files((file,)).read(file))
+    try:
+        if isinstance(atoms, StructureError):
+            raise located(atoms, label)
+        write_report(atoms, page, calculator_of(*recipe), overwrite)
+    except EqTensorError as error:
+        return error
+    return None

@@ -1,6 +1,6 @@
 """The command `eqtensor screen`."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -10,21 +10,18 @@ from rich.table import Table
 from ..files import open_collection
 from ..screening import screen as run_screen
 from .app import (
-    DEFAULTS,
     FAILED,
     PARTLY_FAILED,
-    AllowUntrainedElements,
-    Device,
-    Dtype,
     ModelName,
-    Symprec,
     Workers,
     app,
     messages,
+    with_settings,
 )
 
 
 @app.command()
+@with_settings
 def screen(
     source: Annotated[
         str,
@@ -44,11 +41,9 @@ def screen(
         str | None, typer.Option(help="Running Dask scheduler or Ray cluster.")
     ] = None,
     model: ModelName = None,
-    device: Device = DEFAULTS.device,
-    dtype: Dtype = DEFAULTS.dtype,
-    symprec: Symprec = DEFAULTS.symprec,
-    allow_untrained_elements: AllowUntrainedElements = DEFAULTS.allow_untrained_elements,
     workers: Workers = 1,
+    *,
+    settings: dict[str, Any],
 ) -> None:
     """Predict many crystals into an ASE database; run it again to go on after an interruption.
 
@@ -69,10 +64,7 @@ def screen(
             backend=backend,
             address=address,
             progress=lambda done, items: bar.update(task, completed=done, total=items),
-            device=device,
-            dtype=dtype,
-            symprec=symprec,
-            allow_untrained_elements=allow_untrained_elements,
+            **settings,
         )
     if report.failures:
         table = Table("no prediction for", title=f"{len(report.failures)} crystals failed")

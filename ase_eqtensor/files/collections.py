@@ -96,10 +96,10 @@ def expand(patterns: Iterable[str]) -> Files:
         if Path(pattern).exists() or not has_magic(pattern):
             names.append(pattern)
             continue
-        found = sorted(glob(pattern, recursive=True))
-        if not found:
+        matches = sorted(glob(pattern, recursive=True))
+        if not matches:
             raise DataError(f"no file matches {pattern!r}")
-        names += found
+        names += matches
     return Files(tuple(names))
 
 

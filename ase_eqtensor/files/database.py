@@ -1,6 +1,7 @@
 """ASE databases: SQLite, JSON and PostgreSQL; rows with tensors and with keys to select on."""
 
 from collections.abc import Iterable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import ase.db
@@ -23,8 +24,8 @@ def is_address(path: str | Path) -> bool:
     return str(path).startswith(("postgresql://", "postgres://"))
 
 
-def connect(path: str | Path) -> Database:
-    """An ASE database for reading and writing, SQLite, JSON or PostgreSQL.
+def connect(path: str | Path) -> AbstractContextManager[Database]:
+    """An ASE database for reading and writing, SQLite, JSON or PostgreSQL, for a `with` statement.
 
     Without lock files: those of a killed process would block the next one for good, and SQLite has
     locks of its own. Raises MissingExtraError for PostgreSQL without its extra.

@@ -54,7 +54,7 @@ def load(path: str | Path) -> list[Atoms]:
         with connect(path) as db:
             images = [from_row(row) for row in db.select()]
     else:
-        images = ase.io.read(path, ":")
+        images = list(ase.io.iread(path, ":"))
     for image in images:
         if "uncertainty" in image.info.get(RECORD, {}):
             image.info[RECORD] = upgrade_record(image.info[RECORD])

@@ -4,7 +4,7 @@
 |---|---|---|
 | quantities that ASE has a name for | `atoms.calc.results` | `row.data` |
 | the others, under the key of the quantity | `atoms.info` | `row.data` |
-| model, hash, level of theory, flags, uncertainty | `atoms.info["eqtensor"]` | `row.data` |
+| model, hash, theory, flags, scalars, uncertainty | `atoms.info["eqtensor"]` | `row.data` |
 | k_vrh_gpa, eps_total, ... to select on | - | `row.key_value_pairs` |
 
 `freeze` makes the first form, `load` (formats.py) gives it for every kind of file.
@@ -63,8 +63,9 @@ def freeze(atoms: Atoms, prediction: Prediction | None = None, source: str | Non
 
 
 def tensors_of(frozen: Atoms) -> dict[str, np.ndarray]:
-    """Quantity name -> array of atoms made by `freeze` or `load`, shapes and units of `QUANTITIES`,
-    in their frame. An inverse, as the compliance, follows from what it is the inverse of."""
+    """Quantity name -> array (*shape) of atoms made by `freeze` or `load`, in their frame; shapes
+    and units are those of `QUANTITIES`. An inverse, as the compliance, follows from what it is the
+    inverse of."""
     results = frozen.calc.results if frozen.calc else {}
     arrays: dict[str, np.ndarray] = {}
     for name, quantity in offered().items():
@@ -90,8 +91,10 @@ def searchable(frozen: Atoms) -> dict[str, float | bool]:
     True where it is raised and absent elsewhere.
     """
     arrays, record = tensors_of(frozen), frozen.info.get(RECORD, {})
+    # records of version 0.1 have none
+    values = record.get("scalars") or scalars(arrays, frozen)
     keys: dict[str, float | bool] = {
-        name: value for name, value in scalars(arrays, frozen).items() if np.isfinite(value)
+        name: value for name, value in values.items() if value is not None and np.isfinite(value)
     }
     for name, estimate in record.get("uncertainty", {}).items():
         if name in arrays and not QUANTITIES[name].inverse_of:
@@ -118,4 +121,5 @@ def _attached(atoms: Atoms) -> Prediction:
         )
     if calc.prediction is None or calc.check_state(atoms):
         calc.calculate(atoms)
+    assert calc.prediction is not None  # `calculate` sets it, or raises
     return calc.prediction

@@ -1,7 +1,7 @@
 """The model card: what a model is, what it learnt from and how good it is, typed and checked."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,8 @@ from ..errors import ModelError
 from ..network.model import Architecture
 from .upgrade import CARD_FORMAT, upgrade
 
-# So deep do figures nest: mean -> interval -> end; coverage by system -> level -> share.
+# So deep do figures nest: mean -> interval -> end; coverage by system -> level -> share. Cards are
+# checked against these on loading; the methods of `Card` are for readers, who know their figure.
 Number = float | int | None
 Shares = dict[str, Number | dict[str, Number | dict[str, Number]]]
 Figures = dict[str, Number | str | dict[str, Number | dict[str, Number]]]
@@ -73,7 +74,7 @@ class Card(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 
     architecture: Architecture
     level_of_theory: dict[str, str]
-    elements: dict[str, dict[int, float]]
+    elements: Mapping[str, Mapping[int, float]]
     members: list[Member]
     name: str = ""
     format: int = CARD_FORMAT
@@ -98,6 +99,20 @@ class Card(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
         """The folds that members left out; their crystals can be predicted by networks that never
         saw them."""
         return sorted({member.fold for member in self.members})
+
+    def figures_of(self, part: str) -> dict[str, dict[str, Any]]:
+        """Target -> figures on a part, "val" or "out_of_fold"."""
+        return self.figures[part]
+
+    def figures_by_fold(self, target: str) -> list[dict[str, Any]]:
+        """The figures of a target in each fold that has some."""
+        scored = (fold.get(target) for fold in self.by_fold)
+        return [figures for figures in scored if isinstance(figures, dict)]
+
+    def calibration_of(self, quantity: str) -> dict[str, dict[str, Any]]:
+        """Error -> how often its bounds hold, and "flagged", see `calibration.check`; empty for a
+        quantity that was never calibrated."""
+        return self.calibration.get(quantity, {})
 
 
 def read_card(path: Path) -> Card:

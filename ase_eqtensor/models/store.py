@@ -93,13 +93,17 @@ class Model:
 
         Raises ModelError if the file with them is missing or damaged.
         """
-        path = "of unknown name" if self.crystals is None else self.crystals
+        if self.crystals is None:
+            raise ModelError(
+                f"there is no list of the training crystals of model {self.name!r}: load it from "
+                "the file that `save_model` wrote"
+            )
         try:
             crystals = load_crystals(self.crystals)
         except (OSError, TypeError, KeyError, ValueError) as error:
             raise ModelError(
-                f"the list of training crystals {path} of model {self.name!r} cannot be read: "
-                f"{error}. Reinstall, or restore the file."
+                f"the list of training crystals {self.crystals} of model {self.name!r} cannot be "
+                f"read: {error}. Reinstall, or restore the file."
             ) from error
         return [crystal for crystal in crystals if self.folds != [crystal.fold]]
 
@@ -111,9 +115,12 @@ class Model:
 
 def available_models() -> list[str]:
     """Names of the models that come with the package."""
-    return sorted(
-        p.name.removesuffix(".json") for p in _shipped().iterdir() if p.name.endswith(".json")
-    )
+    return sorted(path.stem for path in shipped_folder().iterdir() if path.suffix == ".json")
+
+
+def shipped_folder() -> Path:
+    """Where the models that come with the package lie."""
+    return Path(str(resources.files("ase_eqtensor.weights")))
 
 
 def load_model(model: str | Path | None = None) -> Model:
@@ -173,13 +180,10 @@ def _crystals_beside(weights: Path) -> Path:
     return weights.with_suffix(".crystals.npz")
 
 
-def _shipped() -> Path:
-    return Path(str(resources.files("ase_eqtensor.weights")))
-
-
 def _find(model: str | Path | None) -> Path:
     name = DEFAULT_MODEL if model is None else str(model)
-    weights = Path(name) if name.endswith(".safetensors") else _shipped() / f"{name}.safetensors"
+    shipped = shipped_folder() / f"{name}.safetensors"
+    weights = Path(name) if name.endswith(".safetensors") else shipped
     if weights.is_file():
         return weights
     if name in available_models():

@@ -9,9 +9,11 @@ import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from ase import Atoms
+from numpy.typing import ArrayLike
 
 from ..crystal.symmetry import analyse, primitive
 from ..quantities import QUANTITIES, stored
@@ -74,28 +76,28 @@ def _compared(cell: Atoms, crystal: TrainingCrystal) -> TrainingCrystal:
     return replace(crystal, tensors=tensors, same_structure=True)
 
 
-def rotation_between(one: Atoms, other: Atoms) -> np.ndarray | None:
-    """Orthogonal matrix Q (3, 3) that turns the crystal with primitive cell `one` into the frame of
-    that with primitive cell `other`, x' = Q x, up to a small strain; None if they are not the same
-    structure."""
+def rotation_between(cell: Atoms, other: Atoms) -> np.ndarray | None:
+    """Orthogonal matrix Q (3, 3) that turns the crystal with the primitive cell `cell` into the
+    frame of that with the primitive cell `other`, x' = Q x, up to a small strain; None if they are
+    not the same structure."""
     from pymatgen.core.structure_matcher import StructureMatcher
     from pymatgen.io.ase import AseAtomsAdaptor
     from scipy.linalg import polar
 
-    if len(one) != len(other):
+    if len(cell) != len(other):
         return None
-    first, second = (AseAtomsAdaptor.get_structure(cell) for cell in (one, other))
+    first, second = (AseAtomsAdaptor.get_structure(atoms) for atoms in (cell, other))
     match = StructureMatcher(primitive_cell=False).get_transformation(second, first)
     if match is None:
         return None
-    lattice = match[0] @ first.lattice.matrix  # of `one`, as it corresponds to that of `other`
+    lattice = match[0] @ first.lattice.matrix  # of `cell`, as it corresponds to that of `other`
     return polar(np.linalg.solve(lattice, second.lattice.matrix))[0].T
 
 
 def save_crystals(path: Path, crystals: Sequence[TrainingCrystal]) -> None:
     """Write them to an .npz file, in single precision."""
     structures = [c.atoms for c in crystals if c.atoms is not None]
-    columns = {
+    columns: dict[str, ArrayLike] = {
         "source_id": [c.source_id for c in crystals],
         "dataset": [c.dataset for c in crystals],
         "formula": [c.formula for c in crystals],
@@ -109,9 +111,11 @@ def save_crystals(path: Path, crystals: Sequence[TrainingCrystal]) -> None:
         rows = [i for i, c in enumerate(crystals) if name in c.tensors]
         columns[f"{name}/row"] = np.array(rows, dtype=np.int16)
         columns[name] = np.array([crystals[i].tensors[name] for i in rows])
-    columns = {k: np.asarray(v) for k, v in columns.items()}
-    single = {k: v.astype(np.float32) if v.dtype == float else v for k, v in columns.items()}
-    np.savez_compressed(path, **single)
+    arrays: dict[str, Any] = {}  # Any: savez_compressed has an option among its keywords
+    for name, column in columns.items():
+        array = np.asarray(column)
+        arrays[name] = array.astype(np.float32) if array.dtype == float else array
+    np.savez_compressed(path, **arrays)
 
 
 def load_crystals(path: Path) -> list[TrainingCrystal]:
@@ -132,6 +136,9 @@ def load_crystals(path: Path) -> list[TrainingCrystal]:
         if size:
             numbers, positions = columns["numbers"][part], columns["positions"][part]
             atoms = Atoms(numbers, positions, cell=next(cells), pbc=True)
-        names = (str(columns[name][i]) for name in ("source_id", "dataset", "formula"))
-        crystals.append(TrainingCrystal(*names, int(columns["fold"][i]), atoms, tensors[i]))
+        source_id, dataset, formula = (
+            str(columns[name][i]) for name in ("source_id", "dataset", "formula")
+        )
+        fold = int(columns["fold"][i])
+        crystals.append(TrainingCrystal(source_id, dataset, formula, fold, atoms, tensors[i]))
     return crystals

@@ -87,7 +87,7 @@ def error_features(
             that are no tensors give no feature.
         folds: the fold that each of the M members left out. Disagreement is measured among members
             that learnt from the same crystals, as it can be for crystals of the training data.
-        numbers, volumes: atomic numbers and volume (Å^3) of each crystal's cell.
+        numbers, volumes: atomic numbers (atoms,) and volume (Å^3) of each of the B crystals' cells.
         counts: quantity -> atomic number -> training crystals that hold it.
 
     Returns:
@@ -155,7 +155,7 @@ class ErrorModel:
 
     scales: dict[str, dict[str, ErrorScale]]
     unfamiliar_above: dict[str, float]
-    counts: dict[str, dict[int, float]]
+    counts: Mapping[str, Mapping[int, float]]
     folds: list[int]
 
     @classmethod

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from math import isfinite
 from warnings import warn
 
 import numpy as np
@@ -57,9 +58,11 @@ class Prediction(Mapping):
         return None
 
     def record(self) -> dict:
-        """JSON-able account of what was computed: provenance, flags and uncertainty."""
+        """JSON-able account of what was computed: provenance, flags, scalars and uncertainty."""
+        scalars = {name: x if isfinite(x) else None for name, x in self.scalars.items()}
         uncertainty = {name: estimate.to_dict() for name, estimate in self.uncertainty.items()}
-        return {**self.provenance, "flags": list(self.flags), "uncertainty": uncertainty}
+        told = {"flags": list(self.flags), "scalars": scalars, "uncertainty": uncertainty}
+        return self.provenance | told
 
     def __getitem__(self, name: str) -> np.ndarray:
         if name in self.refused:

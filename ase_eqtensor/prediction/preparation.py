@@ -92,9 +92,10 @@ class Preparation:
             site_class = site_class[symmetry.primitive_index]
         graph = build_graph(cell, self.cutoff, site_class)
         formula = atoms.get_chemical_formula()
-        warnings = (*warnings, *untrained)
         volume, mass = cell.get_volume(), cell.get_masses().sum()
-        return PreparedCrystal(formula, graph, volume, mass, symmetry.rotations, refused, warnings)
+        return PreparedCrystal(
+            formula, graph, volume, mass, symmetry.rotations, refused, (*warnings, *untrained)
+        )
 
     def attempt(self, structure) -> PreparedCrystal | EqTensorError:
         """The same for lists, where one bad crystal must not stop the others."""

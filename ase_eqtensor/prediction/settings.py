@@ -47,3 +47,6 @@ class Settings:
         settings = asdict(self)
         del settings["device"]
         return settings
+
+
+DEFAULTS = Settings()

@@ -86,14 +86,14 @@ def structure_picture(atoms: Atoms) -> Picture:
     )  # fmt: skip
     index, scaled = _with_images(atoms)
     for z in dict.fromkeys(atoms.numbers.tolist()):
-        own = atoms.numbers[index] == z
+        alike = atoms.numbers[index] == z
         text = [
             f"{chemical_symbols[z]}, atom {i}<br>fractional {s[0]:.3f}, {s[1]:.3f}, {s[2]:.3f}"
-            for i, s in zip(index[own], scaled[own])
+            for i, s in zip(index[alike], scaled[alike])
         ]
         red, green, blue = (255 * jmol_colors[z]).round().astype(int)
         figure.add_scatter3d(
-            **_xyz(scaled[own] @ atoms.cell[:]), mode="markers", name=chemical_symbols[z],
+            **_xyz(scaled[alike] @ atoms.cell[:]), mode="markers", name=chemical_symbols[z],
             text=text, hovertemplate="%{text}<extra></extra>",
             marker={
                 "size": 5 + 6 * covalent_radii[z], "color": f"rgb({red},{green},{blue})",
@@ -183,8 +183,8 @@ def _surface_picture(
             contours={axis: {"highlight": False} for axis in "xyz"},
         )  # fmt: skip
     unit_cell = cell / np.linalg.norm(cell, axis=1, keepdims=True)
-    for ends, names, reached in ((np.eye(3), "xyz", 1.2), (unit_cell, "abc", 1.45)):
-        figure.add_traces(_axes(reached * reach * ends, names, _AXIS_COLOR[names]))
+    for ends, letters, reached in ((np.eye(3), "xyz", 1.2), (unit_cell, "abc", 1.45)):
+        figure.add_traces(_axes(reached * reach * ends, letters, _AXIS_COLOR[letters]))
     hidden = {"visible": False, "range": [-1.7 * reach, 1.7 * reach]}
     axes = {f"{name}axis": hidden for name in "xyz"}
     figure.update_layout(
@@ -203,7 +203,7 @@ def _surface_picture(
 def _hover_text(values: np.ndarray, n: np.ndarray, unit: str) -> np.ndarray:
     """Value and direction of every point; plotly wants an array of objects."""
     points = zip(values.ravel(), n.reshape(-1, 3))
-    text = [f"{number(value)} {unit}along<br>{direction(one)}" for value, one in points]
+    text = [f"{number(value)} {unit}along<br>{direction(vector)}" for value, vector in points]
     return np.array(text, dtype=object).reshape(values.shape)
 
 

@@ -21,7 +21,7 @@ def fixed(value: float, decimals: int) -> str:
 
 
 def direction(vector: np.ndarray) -> str:
-    """Cartesian components of a unit vector, "(0.71, 0, −0.71)"."""
+    """Cartesian components of a unit vector (3,): "(0.71, 0, −0.71)"."""
     return "(" + ", ".join(f"{x:g}".replace("-", "−") for x in np.round(vector, 2) + 0.0) + ")"
 
 

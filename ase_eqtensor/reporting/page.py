@@ -1,5 +1,6 @@
 """The page of a report: what is computed of a crystal, put into the template."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -69,7 +70,11 @@ def render(atoms: Atoms, calculator: EqTensorCalculator) -> str:
         has_reference=bool(reference),
         sections=_sections(atoms, calculator, prediction, symmetry, seen),
         headlines=[f"{s.label}, {s.unit}" if s.unit else s.label for s in headlines],
-        entries=[_entry(c, [s.name for s in headlines]) for c in seen if c.atoms is not None],
+        entries=[
+            _entry(crystal, scalars(crystal.tensors, crystal.atoms), [s.name for s in headlines])
+            for crystal in seen
+            if crystal.atoms is not None
+        ],
         bare=[crystal.source_id for crystal in seen if crystal.atoms is None],
         told=_told(seen),
         model=model,
@@ -144,9 +149,8 @@ def _structure(atoms: Atoms, symmetry: CrystalSymmetry) -> dict:
     }
 
 
-def _entry(crystal: TrainingCrystal, names: list[str]) -> dict:
-    """A line of the table of training crystals with the same formula."""
-    values = scalars(crystal.tensors, crystal.atoms)
+def _entry(crystal: TrainingCrystal, values: Mapping[str, float], names: list[str]) -> dict:
+    """A line of the table of training crystals with the same formula, with these scalars."""
     return {
         "source_id": crystal.source_id,
         "dataset": crystal.dataset,

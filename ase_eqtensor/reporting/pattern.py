@@ -57,7 +57,7 @@ def tensor_pattern(quantity: Quantity, rotations: np.ndarray) -> Pattern:
         else:
             members.append([(place, 1.0)])
     numbers = np.full((n, n), -1)
-    equal = []
+    equal: list[str] = []
     for group in (g for g in members if len(g) > 1):
         index = len(equal)
         for (i, j), _ in group:

@@ -106,7 +106,7 @@ def tensor_panel(
             (series.label, ", ".join(fixed(x, series.decimals) for x in series.of(tensor)))
             for series in quantity.series
         ],
-        estimate and tuple(estimate.relative_error[level] for level in LEVELS),
+        None if estimate is None else tuple(estimate.relative_error[q] for q in LEVELS),
         references,
         in_ieee,
     )
@@ -154,12 +154,12 @@ def scalar_rows(
     Args:
         prediction: of the crystal.
         reference: name of the scalar -> its value from first principles.
-        training: `training_scalars`.
+        training: name of the scalar -> its values (N,) in the training data.
     """
     rows = []
     for name in prediction.tensors:
-        flags = (w.flag.replace("_", " ") for w in prediction.warnings_for(name) if w.properties)
-        flags = tuple(dict.fromkeys(flags))
+        concerning = (w for w in prediction.warnings_for(name) if w.properties)
+        flags = tuple(dict.fromkeys(w.flag.replace("_", " ") for w in concerning))
         for scalar in QUANTITIES[name].scalars:
             value = prediction.scalars[scalar.name]
             interval = prediction.interval(scalar.name)

@@ -150,7 +150,7 @@ def test_predictions_are_pinned():
             if key == "flags":
                 assert found[name][key] == values, name
             else:
-                np.testing.assert_allclose(found[name][key], values, rtol=1e-3, err_msg=name)
+                np.testing.assert_allclose(found[name][key], values, rtol=1e-6, err_msg=name)
 
 
 def test_weights_are_small():

@@ -12,7 +12,7 @@ from training import records, small_recipe
 
 from ase_eqtensor.crystal.symmetry import analyse
 from ase_eqtensor.network.model import Architecture, TensorNetwork
-from ase_eqtensor.quantities import heads, stored
+from ase_eqtensor.quantities import heads
 from ase_eqtensor.train.data.database import write_database
 from ase_eqtensor.train.fitting.samples import prepare
 from ase_eqtensor.train.record import Record

@@ -1,6 +1,7 @@
 """The lightning module: one step of training or validation."""
 
 from dataclasses import replace
+from functools import partial
 
 import lightning as L
 import torch
@@ -44,24 +45,25 @@ class TensorModule(L.LightningModule):
         return batch.to(device)
 
     def training_step(self, batch: Batch, _) -> torch.Tensor:
+        """The weighted sum of the losses, a number ()."""
         size = len(batch.graph.size)
         # by step, so that a resumed run draws what an uninterrupted one would have drawn
         random = torch.Generator().manual_seed(self.recipe.seed + 1_000_003 * self.global_step)
         graph = hide_classes(batch.graph, self.recipe.class_dropout, random)
         outputs = self.network(graph)
         # of the main process alone: others may have other targets, so there is no common order
-        epoch = {"on_step": False, "on_epoch": True, "rank_zero_only": True}
-        total = 0.0
+        log = partial(self.log, on_step=False, on_epoch=True, batch_size=size, rank_zero_only=True)
+        total = torch.zeros((), device=self.device)
         for name, (index, value) in batch.targets.items():
             target = targets()[name]
             predicted = target.predicted(outputs)[index]
             loss = target.loss(predicted, value, self.recipe.anisotropy)
-            self.log(f"train_{name}", loss, batch_size=size, **epoch)
+            log(f"train_{name}", loss)
             # a target's weight counts per crystal, however many of them this batch happens to have;
             # gradients are averaged over processes, each of which has a share of the batch
             share = len(index) / self.recipe.batch_size * self.trainer.world_size
             total = total + self.recipe.weight(target) * share * loss
-        self.log("train_loss", total, prog_bar=True, batch_size=size, **epoch)
+        log("train_loss", total, prog_bar=True)
         return total
 
     def on_validation_epoch_start(self) -> None:

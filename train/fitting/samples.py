@@ -4,11 +4,12 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import cast
 
 import numpy as np
 import torch
 import torch.distributed as dist
-from torch.utils.data import BatchSampler, DataLoader, DistributedSampler
+from torch.utils.data import BatchSampler, DataLoader, Dataset, DistributedSampler
 
 from ase_eqtensor.crystal.graph import CrystalGraph, GraphBatch, build_graph, collate
 from ase_eqtensor.crystal.symmetry import analyse, primitive
@@ -31,19 +32,19 @@ class Sample:
 
     @cached_property
     def values(self) -> dict[str, np.ndarray]:
-        """What there is to learn: target -> its value, see `Target.value`."""
+        """What there is to learn: target -> its value (...), see `Target.value`."""
         return target_values(self.record)
 
 
 def target_values(record: Record) -> dict[str, np.ndarray]:
-    """Target -> its value, for those that a record has."""
+    """Target -> its value (...), see `Target.value`, for those that a record has."""
     values = {name: target.value(record.targets) for name, target in targets().items()}
     return {name: value for name, value in values.items() if value is not None}
 
 
 @dataclass(frozen=True)
 class Batch:
-    """A graph batch with targets; `targets[name]` is (which crystals, their values)."""
+    """A graph batch with targets; `targets[name]` is (which crystals (k,), values (k, ...))."""
 
     graph: GraphBatch
     targets: dict[str, tuple[torch.Tensor, torch.Tensor]]
@@ -97,9 +98,10 @@ class SharedBatches(BatchSampler):
     """
 
     def __init__(self, samples: Sequence[Sample], batch_size: int, seed: int):
-        # one replica: its permutation is drawn from seed and epoch alone, not from the state of
+        data = _dataset(samples)
+        # one replica: its permutation is drawn from seed plus epoch alone, not from the state of
         # torch's generator, and lightning calls its set_epoch, when resuming, too
-        order = DistributedSampler(samples, 1, 0, seed=10_000 * seed)  # it adds the epoch
+        order: DistributedSampler[int] = DistributedSampler(data, 1, 0, seed=10_000 * seed)
         super().__init__(order, batch_size, drop_last=False)
         self.edges = [len(sample.graph.sender) for sample in samples]
 
@@ -122,13 +124,18 @@ class SharedBatches(BatchSampler):
 
 def loader(samples: Sequence[Sample], batch_size: int) -> DataLoader:
     """Batches of `batch_size` crystals in the given order."""
-    return DataLoader(samples, batch_size, collate_fn=collate_samples)
+    return DataLoader(_dataset(samples), batch_size, collate_fn=collate_samples)
 
 
 def training_loader(samples: Sequence[Sample], batch_size: int, seed: int) -> DataLoader:
     """Batches for training, see `SharedBatches`."""
     batches = SharedBatches(samples, batch_size, seed)
-    return DataLoader(samples, batch_sampler=batches, collate_fn=collate_samples)
+    return DataLoader(_dataset(samples), batch_sampler=batches, collate_fn=collate_samples)
+
+
+def _dataset(samples: Sequence[Sample]) -> Dataset[Sample]:
+    """The samples themselves: torch takes any sequence, and its annotations a `Dataset` only."""
+    return cast(Dataset[Sample], samples)
 
 
 def trained_heads(taught: Sequence[Target]) -> list[str]:
@@ -182,7 +189,7 @@ def training_crystals(records: Sequence[Record]) -> list[TrainingCrystal]:
     and values where they hold tensors."""
     crystals = []
     for r in records:
-        tensors = {name: value for name, value in r.targets.items() if name in stored()}
+        tensors = {n: np.asarray(value) for n, value in r.targets.items() if n in stored()}
         atoms = r.atoms if tensors else None
         if not r.quarantine:
             names = r.source_id, r.dataset, r.reduced_formula

@@ -2,6 +2,7 @@
 
 import difflib
 import tomllib
+from collections.abc import Collection
 from dataclasses import asdict, dataclass, field, fields
 from importlib import resources
 from pathlib import Path
@@ -73,10 +74,11 @@ _NOT_NEGATIVE = {
 
 def recipe_names() -> list[str]:
     """Names of the recipes that come with the package."""
-    folder = resources.files("ase_eqtensor.train.recipes")
-    return sorted(
-        p.name.removesuffix(".toml") for p in folder.iterdir() if p.name.endswith(".toml")
-    )
+    return sorted(path.stem for path in _shipped_folder().iterdir() if path.suffix == ".toml")
+
+
+def _shipped_folder() -> Path:
+    return Path(str(resources.files("ase_eqtensor.train.recipes")))
 
 
 def load_recipe(name_or_path: str | Path, **overrides) -> Recipe:
@@ -87,7 +89,7 @@ def load_recipe(name_or_path: str | Path, **overrides) -> Recipe:
     """
     path = Path(name_or_path)
     if path.suffix != ".toml" and str(name_or_path) in recipe_names():
-        path = resources.files("ase_eqtensor.train.recipes") / f"{name_or_path}.toml"
+        path = _shipped_folder() / f"{name_or_path}.toml"
     elif not path.is_file():
         raise RecipeError(
             f"no recipe {str(name_or_path)!r}: give the path of a TOML file or one of "
@@ -109,10 +111,12 @@ def parse_recipe(content: dict, origin: str = "recipe") -> Recipe:
 
 def _check_values(recipe: Recipe, origin: str) -> None:
     network = recipe.network
-    chosen = [("fold", recipe.fold, range(N_FOLDS))]
-    chosen += [("datasets", name, list(trainable())) for name in recipe.datasets]
-    chosen += [("target of [loss]", name, list(targets())) for name in recipe.loss]
-    chosen += [("class_mode", network.class_mode, CLASS_MODES)]
+    chosen: list[tuple[str, object, Collection]] = [
+        ("fold", recipe.fold, range(N_FOLDS)),
+        *(("datasets", name, list(trainable())) for name in recipe.datasets),
+        *(("target of [loss]", name, list(targets())) for name in recipe.loss),
+        ("class_mode", network.class_mode, CLASS_MODES),
+    ]
     for name, value, choices in chosen:
         if value not in choices:
             close = difflib.get_close_matches(str(value), map(str, choices), n=1)
@@ -161,18 +165,18 @@ def _check_numbers(recipe: Recipe, origin: str) -> None:
 
 
 def _build(cls, content: dict, origin: str):
-    known = {f.name: f for f in fields(cls)}
+    declared = {f.name: f for f in fields(cls)}
     sections = {"network": Architecture} if cls is Recipe else {}
     values = {}
     for name, value in content.items():
-        if name not in known:
-            close = difflib.get_close_matches(name, known, n=1)
-            hint = f"did you mean {close[0]!r}?" if close else f"known: {', '.join(known)}"
+        if name not in declared:
+            close = difflib.get_close_matches(name, declared, n=1)
+            hint = f"did you mean {close[0]!r}?" if close else f"known: {', '.join(declared)}"
             raise RecipeError(f"{origin}: unknown field {name!r}; {hint}")
         if name in sections and isinstance(value, dict):
             values[name] = _build(sections[name], value, f"{origin} [{name}]")
         else:
-            values[name] = _checked(name, value, known[name].type, origin)
+            values[name] = _checked(name, value, declared[name].type, origin)
     return cls(**values)
 
 

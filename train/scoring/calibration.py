@@ -110,7 +110,7 @@ def _checked(name: str, scored: Predictions, error: np.ndarray) -> dict:
     }
 
 
-def _flagged(name: str, scored: Predictions) -> dict[str, float]:
+def _flagged(name: str, scored: Predictions) -> dict[str, float | None]:
     """Share of the crystals that would be flagged, and the mean errors of these and the others."""
     error = errors(name, scored)[RELATIVE]
     flagged = np.zeros(len(error), dtype=bool)
@@ -176,12 +176,11 @@ def _shares(error: np.ndarray, bounds: dict[float, np.ndarray], chosen) -> dict[
 
 
 def _coverage(error: np.ndarray, bounds: dict, groups: dict[str, np.ndarray]) -> dict:
-    out = {"coverage": _shares(error, bounds, slice(None))}
-    for kind, labels in groups.items():
-        out[kind] = {
-            str(label): _shares(error, bounds, labels == label) for label in np.unique(labels)
-        }
-    return out
+    in_groups = {
+        kind: {str(label): _shares(error, bounds, labels == label) for label in np.unique(labels)}
+        for kind, labels in groups.items()
+    }
+    return {"coverage": _shares(error, bounds, slice(None))} | in_groups
 
 
 def _ratio(bounds: dict, constant: dict, statistic: Callable) -> dict[str, float]:

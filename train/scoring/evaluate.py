@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import plotly.graph_objects as go
 
@@ -36,7 +37,7 @@ def evaluate(model: Model, records: Sequence[Record], part: str = "test") -> dic
     """
     predictions = out_of_fold(model, records, part)
     report = {"model": model.name, "sha256": model.sha256, "folds": model.folds, "part": part}
-    crystals = {name: _crystals(name, found) for name, found in predictions.items()}
+    crystals = {name: _crystals(name, scored) for name, scored in predictions.items()}
     return report | {"figures": figures(predictions), "crystals": crystals}
 
 
@@ -65,7 +66,10 @@ def write_report(report: dict, folder: Path) -> list[Path]:
 def _crystals(name: str, scored: Predictions) -> list[dict]:
     """A row for every crystal; numbers (not the lists) are drawn in the parity plot."""
     target = targets()[name]
-    rows = [{"source_id": r.source_id, "formula": r.reduced_formula} for r in scored.records]
+    rows: list[dict[str, Any]] = [
+        {"source_id": record.source_id, "formula": record.reduced_formula}
+        for record in scored.records
+    ]
     predicted, true, density = scored.predicted, scored.target, scored.density
     if isinstance(target, TensorTarget):
         oracle = isotropic_oracle(target.quantity.form, true)

@@ -41,7 +41,7 @@ class Predictions:
     constant: np.ndarray | None = None
 
     def rows(self, chosen: Sequence[int] | np.ndarray) -> "Predictions":
-        """Some of the crystals, by index."""
+        """Some of the crystals, by their indices (m,)."""
         return Predictions(
             [self.records[i] for i in chosen],
             self.predicted[chosen],
@@ -52,10 +52,11 @@ class Predictions:
 
     @property
     def density(self) -> Density:
-        """Of the crystals."""
+        """Densities (n,) of the crystals."""
         return Density.of([record.atoms for record in self.records])
 
     def of_fold(self, fold: int) -> "Predictions":
+        """The crystals of a fold."""
         return self.rows([i for i, record in enumerate(self.records) if record.fold == fold])
 
 

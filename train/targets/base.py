@@ -41,33 +41,38 @@ class Target(ABC):
 
     @abstractmethod
     def value(self, columns: Columns) -> np.ndarray | None:
-        """The array to be learnt, of a record's columns; None where they do not have it."""
+        """The array (...) to be learnt, of a record's columns; None where they do not have it.
+        Subclasses say its shape."""
 
     @abstractmethod
     def predicted(self, outputs: Mapping[str, torch.Tensor]) -> torch.Tensor:
-        """What is to be compared with values (B, ...), of the network's outputs (torch)."""
+        """What is to be compared with values (B, ...), of the network's outputs: quantity ->
+        (B, *form.shape) (torch)."""
 
     @abstractmethod
     def errors(self, predicted: torch.Tensor, value: torch.Tensor) -> torch.Tensor:
-        """Error of each crystal (n,), of the kind that the validation score is made of (torch)."""
+        """Error of each crystal (n,), of the kind that the validation score is made of, from
+        predicted and true values (n, ...) (torch)."""
 
     def loss(self, predicted: torch.Tensor, value: torch.Tensor, anisotropy: float) -> torch.Tensor:
-        """Mean loss of n crystals (torch); `anisotropy` weighs the directions of tensors."""
+        """Mean loss () of n crystals, from predicted and true values (n, ...) (torch);
+        `anisotropy` weighs the directions of tensors."""
         return self.errors(predicted, value).mean()
 
     @abstractmethod
     def figures(self, predicted: np.ndarray, true: np.ndarray, density: Density) -> dict:
-        """Figures of merit of n crystals, arrays as of `value` with n in front."""
+        """Figures of merit of n crystals, from predicted and true values (n, ...)."""
 
     @abstractmethod
     def row(self, side: str, value: np.ndarray, density: Density) -> dict:
-        """One side ("predicted", "reference") of a crystal in an evaluation: keys begin with it.
-        Numbers are drawn in parity plots, lists are not."""
+        """One side ("predicted", "reference") of a crystal in an evaluation, from its value (...)
+        and density, arrays (1,): keys begin with it. Numbers are drawn in parity plots, lists are
+        not."""
 
 
 @dataclass(frozen=True, eq=False)
 class TensorTarget(Target):
-    """The whole tensor of a quantity.
+    """The whole tensor of a quantity, (*form.shape) in the network's form.
 
     It is scored by its relative Frobenius error |P - T|/|T|, the figure that is reported; the loss
     adds the same for the anisotropic part alone, which the whole hides.
@@ -80,8 +85,8 @@ class TensorTarget(Target):
     features: tuple[str, ...] = ()
 
     def value(self, columns: Columns) -> np.ndarray | None:
-        known = columns.get(self.quantity.name)
-        return None if known is None else self.quantity.from_ase(np.asarray(known))
+        tensor = columns.get(self.quantity.name)
+        return None if tensor is None else self.quantity.from_ase(np.asarray(tensor))
 
     def predicted(self, outputs: Mapping[str, torch.Tensor]) -> torch.Tensor:
         return outputs[self.quantity.name]

@@ -54,6 +54,6 @@ def broken(deviation: float) -> str:
 
 
 def relative_deviation(projected: np.ndarray, raw: np.ndarray) -> float:
-    """|P - T| / |T| of arrays of one form; 0 for a tensor that vanishes."""
+    """|P - T| / |T| of arrays (*form.shape) of one form; 0 for a tensor that vanishes."""
     size = np.linalg.norm(raw)
     return float(np.linalg.norm(projected - raw) / size) if size else 0.0

@@ -17,13 +17,13 @@ ENERGY_SCALE = 0.1  # eV/atom; makes an energy error comparable with a relative 
 
 @dataclass(frozen=True, eq=False)
 class EnergyTarget(Target):
-    """Formation energy in eV/atom, scored by its absolute error."""
+    """Formation energy in eV/atom, as (), scored by its absolute error."""
 
     compared: tuple[str, ...] = ("mae_ev_per_atom",)
 
     def value(self, columns: Columns) -> np.ndarray | None:
-        known = columns.get(self.quantity.name)
-        return None if known is None else np.asarray(known)
+        energy = columns.get(self.quantity.name)
+        return None if energy is None else np.asarray(energy)
 
     def predicted(self, outputs: Mapping[str, torch.Tensor]) -> torch.Tensor:
         return outputs[self.quantity.name]
@@ -47,7 +47,7 @@ class EnergyTarget(Target):
 
 
 def _curate(record: Record) -> Record:
-    energy = record.targets[FORMATION_ENERGY.name]
+    energy = float(record.targets[FORMATION_ENERGY.name])
     absurd = abs(energy) > MAX_FORMATION_ENERGY
     reason = f"absurd formation energy: {energy:.2f} eV/atom" if absurd else ""
     return replace(record, quarantine=reason)

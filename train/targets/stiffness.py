@@ -21,8 +21,8 @@ POISSON_RANGE = (-0.3, 0.49)  # alpha-cristobalite: -0.25; soft and nearly liqui
 
 @dataclass(frozen=True, eq=False)
 class ModuliTarget(Target):
-    """K and G (VRH, GPa) of crystals that have no tensor; functions of the predicted stiffness,
-    scored by the error of their logarithms."""
+    """K and G (VRH, GPa), as (2,), of crystals that have no tensor; functions of the predicted
+    stiffness, scored by the error of their logarithms."""
 
     compared: tuple[str, ...] = (f"{K}_mae", f"{G}_mae")
 
@@ -71,7 +71,8 @@ def _curate_stiffness(record: Record) -> Record:
 
 
 def _curate_moduli(record: Record) -> Record:
-    return replace(record, quarantine=_absurd(record.targets[K], record.targets[G]))
+    k, g = float(record.targets[K]), float(record.targets[G])
+    return replace(record, quarantine=_absurd(k, g))
 
 
 def _absurd(k: float, g: float) -> str:
