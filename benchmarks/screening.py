@@ -5,17 +5,18 @@ those of an uninterrupted run. Throughput is measured from the start of the comm
 first shard on, when the workers are running.
 """
 
-import argparse
 import signal
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Annotated
 
 import ase.db
 import numpy as np
 import torch
+import typer
 from rich.console import Console
 from rich.table import Table
 
@@ -27,14 +28,14 @@ from ase_eqtensor.train.data.database import read_database
 WORKERS = 2
 
 
-def main() -> None:
+def main(
+    database: Annotated[Path, typer.Argument(help="Training database of `eqtensor data build`.")],
+) -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("database", type=Path, help="training database of `eqtensor data build`")
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        records = read_database(parser.parse_args().database, ["elastic", "dielectric"])
+        records = read_database(database, ["elastic", "dielectric"])
         crystals = [record.atoms for record in records]
         with ase.db.connect(folder / "source.db", use_lock_file=False) as db:
             for record in records:
@@ -101,4 +102,4 @@ def _difference(folder: Path) -> float:
 
 
 if __name__ == "__main__":
-    main()
+    typer.run(main)

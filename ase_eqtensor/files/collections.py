@@ -30,7 +30,8 @@ class Collection(ABC):
 
     @abstractmethod
     def read(self, key: str) -> Iterator[Crystal]:
-        """The crystals of an item. The label of an only one is the key, others add #0, #1, ..."""
+        """The crystals of an item, each with its label: the key of the item, and #0, #1, ... after
+        it where the item has several."""
 
 
 @dataclass(frozen=True)

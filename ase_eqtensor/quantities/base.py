@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from ase import Atoms
 
+from ..tensors.comparison import relative_errors
 from ..tensors.forms import Form
 
 
@@ -36,7 +37,8 @@ class Scalar:
     label: for people, "Bulk modulus K".
     symbol: heading of a narrow column, "K".
     unit: of the value, "GPa"; "" for a pure number.
-    of: (arrays (B, *form.shape) in the network's form, densities) to values (B,).
+    of: (arrays (B, *form.shape) in the network's form, or what `Quantity.scalars_from` makes of
+        them; densities) to values (B,).
     least: smallest possible value, above which error intervals are multiplicative; None where no
         interval is made of it.
     headline: whether it is among the few that a table has room for.
@@ -46,7 +48,7 @@ class Scalar:
     label: str
     symbol: str
     unit: str
-    of: Callable[[np.ndarray, Density], np.ndarray]
+    of: Callable[[Any, Density], np.ndarray]
     least: float | None = None
     headline: bool = False
 
@@ -143,7 +145,8 @@ class Quantity:
     to_ase, from_ase: network's array (..., *form.shape) to the user's (..., *shape), and back
         (numpy); the user's is in the Cartesian frame of the atoms.
     display: how people see it.
-    scalars: numbers that follow from it.
+    scalars: numbers that follow from it. scalars_from: what they have in common, computed once of
+        arrays (B, *form.shape); by default the arrays.
     series: several numbers each.
     surfaces: pictures of it.
     least_eigenvalue: which no eigenvalue of the network's array can fall below in a stable crystal;
@@ -165,6 +168,7 @@ class Quantity:
     to_ase: Callable[[np.ndarray], np.ndarray] = np.asarray
     from_ase: Callable[[np.ndarray], np.ndarray] = np.asarray
     scalars: tuple[Scalar, ...] = ()
+    scalars_from: Callable[[np.ndarray], Any] = np.asarray
     series: tuple[Series, ...] = ()
     surfaces: tuple[Surface, ...] = ()
     least_eigenvalue: float | None = None
@@ -201,17 +205,17 @@ class Quantity:
 
     def relative_error(self, predicted: np.ndarray, true: np.ndarray) -> float:
         """|P - T| / |T| of the user's arrays (*shape), Frobenius norms of the full tensors."""
-        p, t = self.from_ase(predicted), self.from_ase(true)
-        return float(np.linalg.norm(p - t) / np.linalg.norm(t))
+        both = self.from_ase(np.stack([predicted, true]))
+        return float(relative_errors(both[:1], both[1:])[0])
 
     def scalar_values(self, arrays: np.ndarray, density: Density) -> dict[str, np.ndarray]:
         """Name of each scalar -> values (B,), of the network's arrays (B, *form.shape); NaN where
         there is no such number."""
         finite = np.isfinite(arrays).all(axis=tuple(range(1, arrays.ndim)))
         good = Density(density.mass[finite], density.number[finite])
-        values = {}
-        for scalar in self.scalars:
-            values[scalar.name] = np.full(len(arrays), np.nan)
-            with np.errstate(divide="ignore", invalid="ignore"):  # NaN: there is no such number
-                values[scalar.name][finite] = scalar.of(arrays[finite], good)
+        common, values = self.scalars_from(arrays[finite]), {}
+        with np.errstate(divide="ignore", invalid="ignore"):  # NaN: there is no such number
+            for scalar in self.scalars:
+                values[scalar.name] = np.full(len(arrays), np.nan)
+                values[scalar.name][finite] = scalar.of(common, good)
         return values

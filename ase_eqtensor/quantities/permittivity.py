@@ -38,8 +38,8 @@ def _refractive_index(permittivity: np.ndarray, _: Density) -> np.ndarray:
 
 
 def _susceptibility(tensors: Mapping[str, np.ndarray]) -> np.ndarray | None:
-    known = tensors.get(ELECTRONIC_NAME)
-    return None if known is None else known - np.eye(3)
+    electronic = tensors.get(ELECTRONIC_NAME)
+    return None if electronic is None else electronic - np.eye(3)
 
 
 def _ionic_part(tensors: Mapping[str, np.ndarray]) -> np.ndarray | None:

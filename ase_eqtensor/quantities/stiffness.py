@@ -1,6 +1,6 @@
 """Stiffness and compliance, and the moduli that follow from them."""
 
-from functools import partial
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -9,7 +9,7 @@ from ase import units
 from ..tensors.directional import linear_compressibility, shear_modulus, youngs_modulus
 from ..tensors.exponential import exponential
 from ..tensors.forms import MANDEL
-from ..tensors.moduli import hill_average, reuss_average, voigt_average
+from ..tensors.moduli import reuss_average, voigt_average
 from ..tensors.notation import (
     GPA,
     compliance_mandel_to_voigt,
@@ -23,55 +23,78 @@ NAME = "elasticity_tensor"
 SECTION = "Elastic tensor"
 
 
-def _hill(stiffness: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """(K, G) of Voigt, Reuss and Hill, each (B,), in eV/Å^3."""
-    k, g = hill_average(torch.from_numpy(stiffness))
-    return k.numpy(), g.numpy()
+class Moduli:
+    """Isotropic averages and stability of stiffnesses (B, 6, 6; Mandel, eV/Å^3), computed when they
+    are asked for; all (B,), in GPa."""
+
+    def __init__(self, stiffness: np.ndarray):
+        self.stiffness = torch.from_numpy(stiffness)
+
+    @cached_property
+    def bounds(self) -> list[np.ndarray]:
+        """K_V, G_V, K_R, G_R."""
+        compliance = torch.linalg.inv(self.stiffness)
+        averages = (*voigt_average(self.stiffness), *reuss_average(compliance))
+        return [modulus.numpy() / GPA for modulus in averages]
+
+    @property
+    def k(self) -> np.ndarray:
+        """Hill's mean of the bounds of the bulk modulus."""
+        return (self.bounds[0] + self.bounds[2]) / 2
+
+    @property
+    def g(self) -> np.ndarray:
+        """Hill's mean of the bounds of the shear modulus."""
+        return (self.bounds[1] + self.bounds[3]) / 2
+
+    @cached_property
+    def least_eigenvalue(self) -> np.ndarray:
+        """Positive where the crystal is mechanically stable (M. Born)."""
+        return np.linalg.eigvalsh(self.stiffness.numpy())[:, 0] / GPA
 
 
-def _modulus(index: int, stiffness: np.ndarray, _: Density) -> np.ndarray:
-    return _hill(stiffness)[index] / GPA
-
-
-def _young(stiffness: np.ndarray, _: Density) -> np.ndarray:
-    k, g = _hill(stiffness)
-    return 9 * k * g / (3 * k + g) / GPA
-
-
-def _poisson(stiffness: np.ndarray, _: Density) -> np.ndarray:
-    k, g = _hill(stiffness)
-    return (3 * k - 2 * g) / (6 * k + 2 * g)
-
-
-def _anisotropy(stiffness: np.ndarray, _: Density) -> np.ndarray:
+def _anisotropy(moduli: Moduli, _: Density) -> np.ndarray:
     """5 G_V/G_R + K_V/K_R - 6 (S. I. Ranganathan, M. Ostoja-Starzewski, PRL 101, 055504 (2008))."""
-    c = torch.from_numpy(stiffness)
-    (k_voigt, g_voigt), (k_reuss, g_reuss) = voigt_average(c), reuss_average(torch.linalg.inv(c))
-    return (5 * g_voigt / g_reuss + k_voigt / k_reuss - 6).numpy()
+    k_voigt, g_voigt, k_reuss, g_reuss = moduli.bounds
+    return 5 * g_voigt / g_reuss + k_voigt / k_reuss - 6
 
 
-def _debye(stiffness: np.ndarray, density: Density) -> np.ndarray:
+def _debye(moduli: Moduli, density: Density) -> np.ndarray:
     """From the mean sound velocity of the polycrystal, after O. L. Anderson, J. Phys. Chem. Solids
     24, 909 (1963); NaN where the crystal is not stable."""
-    k, g = _hill(stiffness)
-    k, g = (np.where(_least(stiffness, density) > 0, modulus, np.nan) for modulus in (k, g))
+    k, g = (np.where(moduli.least_eigenvalue > 0, m * GPA, np.nan) for m in (moduli.k, moduli.g))
     longitudinal, transverse = np.sqrt((k + 4 * g / 3) / density.mass), np.sqrt(g / density.mass)
     mean = ((1 / longitudinal**3 + 2 / transverse**3) / 3) ** (-1 / 3) * units.s / units.m
     return units._hbar / units._k * mean * (6 * np.pi**2 * density.number * 1e30) ** (1 / 3)
 
 
-def _least(stiffness: np.ndarray, _: Density) -> np.ndarray:
-    return np.linalg.eigvalsh(stiffness)[:, 0] / GPA
-
-
 SCALARS = (
-    Scalar("k_vrh_gpa", "Bulk modulus K", "K", "GPa", partial(_modulus, 0), 0.0, headline=True),
-    Scalar("g_vrh_gpa", "Shear modulus G", "G", "GPa", partial(_modulus, 1), 0.0, headline=True),
-    Scalar("young_gpa", "Young’s modulus E", "E", "GPa", _young, 0.0),
-    Scalar("poisson", "Poisson ratio ν", "ν", "", _poisson),
+    Scalar("k_vrh_gpa", "Bulk modulus K", "K", "GPa", lambda m, _: m.k, 0.0, headline=True),
+    Scalar("g_vrh_gpa", "Shear modulus G", "G", "GPa", lambda m, _: m.g, 0.0, headline=True),
+    Scalar(
+        "young_gpa",
+        "Young’s modulus E",
+        "E",
+        "GPa",
+        lambda m, _: 9 * m.k * m.g / (3 * m.k + m.g),
+        0.0,
+    ),
+    Scalar(
+        "poisson",
+        "Poisson ratio ν",
+        "ν",
+        "",
+        lambda m, _: (3 * m.k - 2 * m.g) / (6 * m.k + 2 * m.g),
+    ),
     Scalar("anisotropy", "Universal anisotropy", "A", "", _anisotropy),
     Scalar("debye_k", "Debye temperature", "θ", "K", _debye, 0.0),
-    Scalar("least_eigenvalue_gpa", "Stability: least eigenvalue of C", "λ", "GPa", _least),
+    Scalar(
+        "least_eigenvalue_gpa",
+        "Stability: least eigenvalue of C",
+        "λ",
+        "GPa",
+        lambda m, _: m.least_eigenvalue,
+    ),
 )
 
 SURFACES = (
@@ -129,6 +152,7 @@ STIFFNESS = Quantity(
         ieee=True,
     ),
     scalars=SCALARS,
+    scalars_from=Moduli,
     surfaces=SURFACES,
     least_eigenvalue=0.0,
     file_key="elasticity_tensor_ev_per_ang3",
