@@ -1,7 +1,7 @@
 """Neighbour lists (matscipy) and the batches of crystals that the network reads."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 
 import numpy as np
 import torch
@@ -23,6 +23,7 @@ class CrystalGraph:
     sender      (E,) int64 neighbour b of each edge
     degree      (N,) int64 number of edges that each atom a receives
     vector      (E, 3) float64 r_b - r_a in Å, Cartesian frame of the atoms
+    polar       (3, 3) float64 projector on the directions of polar modes, in the same frame
     """
 
     numbers: np.ndarray
@@ -30,12 +31,16 @@ class CrystalGraph:
     sender: np.ndarray
     degree: np.ndarray
     vector: np.ndarray
+    polar: np.ndarray = field(default_factory=lambda: np.eye(3))
 
 
-def build_graph(atoms: Atoms, cutoff: float, site_class: np.ndarray) -> CrystalGraph:
+def build_graph(
+    atoms: Atoms, cutoff: float, site_class: np.ndarray, polar: np.ndarray | None = None
+) -> CrystalGraph:
     """Graph of all pairs closer than `cutoff` Å, periodic images included.
 
-    `site_class` (N,) is that of `CrystalGraph`.
+    `site_class` (N,) and `polar` (3, 3) are those of `CrystalGraph`; every direction is polar
+    unless told otherwise.
 
     Raises StructureError if an atom has no neighbour inside the cutoff.
     """
@@ -55,6 +60,7 @@ def build_graph(atoms: Atoms, cutoff: float, site_class: np.ndarray) -> CrystalG
         sender=sender[order].astype(np.int64),
         degree=degree.astype(np.int64),
         vector=vector[order],
+        polar=np.eye(3) if polar is None else polar,
     )
 
 
@@ -71,6 +77,7 @@ class GraphBatch:
     size    (B,) int64 atoms per crystal
     sender  (S,) int64 the neighbour b in each slot of atom a, sorted by a
     vector  (S, 3) float64 r_b - r_a in Å, Cartesian frame of each crystal's atoms
+    polar   (B, 3, 3) float64 projectors on the directions of polar modes, same frame
     blocks  (n, K) of every block: n atoms with K slots each; N = sum of n, S = sum of n K
     """
 
@@ -80,6 +87,7 @@ class GraphBatch:
     size: torch.Tensor
     sender: torch.Tensor
     vector: torch.Tensor
+    polar: torch.Tensor
     blocks: tuple[tuple[int, int], ...]
 
     def to(self, device: torch.device | str) -> "GraphBatch":
@@ -112,7 +120,8 @@ def collate(graphs: Sequence[CrystalGraph]) -> GraphBatch:
         "site_class": np.concatenate([g.site_class for g in graphs])[order],
         "crystal": np.repeat(np.arange(len(graphs)), size)[order],
     }
-    arrays = per_atom | {"size": size, "sender": position[sender[edge]], "vector": vector}
+    per_crystal = {"size": size, "polar": np.stack([g.polar for g in graphs])}
+    arrays = per_atom | per_crystal | {"sender": position[sender[edge]], "vector": vector}
     return GraphBatch(**{k: torch.from_numpy(v) for k, v in arrays.items()}, blocks=blocks)
 
 

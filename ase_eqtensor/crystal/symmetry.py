@@ -31,6 +31,8 @@ MAX_SYMPREC = 0.1  # Å; beyond, groups are found that contradict the computed t
 # away), so every limit between the two tells them apart.
 SAME_SITE = 0.2  # Å
 
+SILENT = 1e-6  # traces of projectors, which are fractions of whole numbers, up to rounding
+
 # Number of rotations of each type in the crystallographic point groups, by International symbol.
 _ROTATION_COUNTS = {
     # -6 -4 -3  m -1  1  2  3  4  6
@@ -89,6 +91,8 @@ class CrystalSymmetry:
     primitive_index: (P,) int64, atoms that make up one primitive cell, ascending.
     primitive_cell: (3, 3) float64 in Å, primitive lattice vectors as rows. The given cell itself
         when it is primitive already.
+    polar: (3, 3) float64, projector on the directions in which polar modes may point, see
+        `polar_directions`.
     """
 
     rotations: np.ndarray
@@ -98,6 +102,7 @@ class CrystalSymmetry:
     space_group: int
     primitive_index: np.ndarray
     primitive_cell: np.ndarray
+    polar: np.ndarray
 
     @property
     def known(self) -> bool:
@@ -135,15 +140,43 @@ def analyse(atoms: Atoms, symprec: float = DEFAULT_SYMPREC) -> CrystalSymmetry:
     shift = sites @ rotations.transpose(0, 2, 1) + (translations[:, None] - sites)  # (G, P, 3)
     shift -= np.rint(shift)
     fixes = ((shift @ primitive_cell) ** 2).sum(axis=-1) < SAME_SITE**2
+    cartesian = _cartesian(rotations, primitive_cell, inverse)
     return CrystalSymmetry(
-        rotations=_cartesian(rotations, primitive_cell, inverse),
+        rotations=cartesian,
         site_class=_class_index(fixes.T @ types)[copy_of],
         orbit=dataset.crystallographic_orbits.astype(np.int64),
         point_group=dataset.pointgroup.strip(),
         space_group=int(dataset.number),
         primitive_index=np.sort(first_copy),
         primitive_cell=primitive_cell,
+        polar=polar_directions(cartesian, fixes, dataset.crystallographic_orbits[first_copy]),
     )
+
+
+def polar_directions(rotations: np.ndarray, fixes: np.ndarray, orbit: np.ndarray) -> np.ndarray:
+    """Projector (3, 3) on the directions in which an optical mode at Gamma may carry a dipole.
+
+    The dipole of displacements u_a is sum_a Z_a u_a. Born charges Z_a have the site symmetry of
+    their atom, and add up to zero. Crystals of two or more orbits can fulfil that with charges that
+    the whole point group leaves alone, so every direction is polar. Where all atoms are equivalent,
+    just the part of Z_a is left that the point group averages to nothing: none of it in diamond,
+    in bismuth and in crystals of one atom, which have no ionic permittivity at all, and none of it
+    along one axis of black phosphorus.
+
+    Args:
+        rotations: (G, 3, 3) Cartesian point group.
+        fixes: (G, P) bool, whether an operation takes an atom of the primitive cell to itself.
+        orbit: (P,) the same number for equivalent atoms.
+    """
+    if len(np.unique(orbit)) > 1:
+        return np.eye(3)
+    action = np.einsum("gij,gkl->gikjl", rotations, rotations)  # of a rotation on a charge
+    charges = action[fixes[:, 0]].mean(axis=0) - action.mean(axis=0)  # projector on what is left
+    dipoles = np.einsum("ikjk->ij", charges)
+    dipoles = (rotations @ dipoles @ rotations.transpose(0, 2, 1)).mean(axis=0)
+    strength, axes = np.linalg.eigh(dipoles)
+    axes = axes[:, strength > SILENT]
+    return axes @ axes.T
 
 
 def primitive(atoms: Atoms, symmetry: CrystalSymmetry) -> Atoms:
@@ -174,6 +207,7 @@ def _unknown(cell: np.ndarray, n: int) -> CrystalSymmetry:
         space_group=0,
         primitive_index=np.arange(n),
         primitive_cell=cell,
+        polar=np.eye(3) if n > 1 else np.zeros((3, 3)),
     )
 
 

@@ -2,12 +2,13 @@
 
 from dataclasses import asdict, dataclass, field
 
+import numpy as np
 import torch
 from torch import nn
 
 from ..crystal.graph import GraphBatch
 from ..crystal.symmetry import SITE_CLASSES
-from ..quantities import QUANTITIES, Head, heads
+from ..quantities import POLAR, QUANTITIES, Head, heads
 from ..tensors.exponential import symmetric_matrix
 from ..tensors.irreps import dimension, parse_irreps
 from .classes import ClassMode
@@ -93,8 +94,7 @@ class TensorNetwork(nn.Module):
                 for name, head in _declared(a.heads).items()
             }
         )
-        # no buffers: casting the network must not cost the tensor algebra its float64
-        self.float()  # whatever torch's default dtype is
+        # no buffers here: casting the network must not cost the tensor algebra its float64
 
     @classmethod
     def trained(cls, architecture: Architecture, state: dict[str, torch.Tensor]) -> "TensorNetwork":
@@ -105,11 +105,19 @@ class TensorNetwork(nn.Module):
         return network.eval().requires_grad_(False)
 
     def forward(self, graph: GraphBatch) -> dict[str, torch.Tensor]:
-        return self.tensors({k: v.mean(0) for k, v in self.head_outputs(graph).items()})
+        means = {name: array.mean(0) for name, array in self.head_outputs(graph).items()}
+        return self.tensors(means, graph.polar)
 
     def head_outputs(self, graph: GraphBatch) -> dict[str, torch.Tensor]:
         """What the heads of the M members say of B crystals: head -> float64 arrays
-        (M, B, *form.shape), such as the symmetric matrices ln C (M, B, 6, 6; Mandel)."""
+        (M, B, *form.shape), such as the symmetric matrices ln C (M, B, 6, 6; Mandel).
+
+        The precision is that of the parameters, also inside someone's `torch.autocast`.
+        """
+        with torch.autocast(graph.vector.device.type, enabled=False):
+            return self._head_outputs(graph)
+
+    def _head_outputs(self, graph: GraphBatch) -> dict[str, torch.Tensor]:
         element = self.element(graph.numbers)
         edges = self.edges(graph, element.dtype)
         features = element
@@ -132,16 +140,23 @@ class TensorNetwork(nn.Module):
 
     def _reference(self, head: Head) -> torch.Tensor:
         """(M or 1, 1, number of components), those with l > 0 zero."""
-        rows = torch.tensor(self.architecture.reference.get(head.name, [[]]), dtype=torch.float64)
+        rows = np.array(self.architecture.reference.get(head.name, [[]]), dtype=np.float64)
         rest = dimension(head.form.irreps) - rows.shape[1]
-        return torch.cat([rows, torch.zeros(len(rows), rest, dtype=torch.float64)], 1)[:, None]
+        return torch.from_numpy(np.pad(rows, [(0, 0), (0, rest)]))[:, None]
 
     @staticmethod
-    def tensors(arrays: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    def tensors(
+        arrays: dict[str, torch.Tensor], polar: torch.Tensor | None = None
+    ) -> dict[str, torch.Tensor]:
         """Quantity -> (B, *form.shape), see the class, from arrays (B, *head.form.shape) of the
-        heads: those of a member, or averages of them."""
+        heads: those of a member, or averages of them.
+
+        `polar` (B, 3, 3) are the projectors on the directions of polar modes; without them every
+        direction is polar.
+        """
+        given = arrays if polar is None else {**arrays, POLAR: polar}
         return {
-            quantity.name: quantity.from_heads(arrays)
+            quantity.name: quantity.from_heads(given)
             for quantity in QUANTITIES.values()
             if all(head.name in arrays for head in quantity.heads)
         }

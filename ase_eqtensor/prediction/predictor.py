@@ -33,6 +33,11 @@ class Predictor:
     model: Model
     settings: Settings = field(default_factory=Settings)
 
+    @property
+    def symprec(self) -> float:
+        """Tolerance in Å of the symmetry search."""
+        return self.settings.symprec
+
     @cached_property
     def preparation(self) -> Preparation:
         """Checks, symmetry and graphs as this model needs them."""
@@ -119,9 +124,8 @@ class Predictor:
             return []
         network = self.model.network
         with torch.inference_mode():
-            outputs = network.head_outputs(
-                collate([crystal.graph for crystal in prepared]).to(self.settings.device)
-            )
+            batch = collate([crystal.graph for crystal in prepared])
+            outputs = network.head_outputs(batch.to(self.settings.device))
             outputs = {name: value.cpu() for name, value in outputs.items()}
             mean = {name: value.mean(0) for name, value in outputs.items()}
             if self.settings.project:
@@ -129,7 +133,9 @@ class Predictor:
                 for name, value in mean.items():
                     averages = heads()[name].form.group_averages(value.numpy(), groups)
                     mean[name] = torch.from_numpy(averages)
-            tensors = {name: value.numpy() for name, value in network.tensors(mean).items()}
+            tensors = {
+                name: value.numpy() for name, value in network.tensors(mean, batch.polar).items()
+            }
         scalars = self._scalars(tensors, prepared)
         uncertainties = self._uncertainties(outputs, scalars, prepared)
         return [

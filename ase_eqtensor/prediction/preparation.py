@@ -90,7 +90,7 @@ class Preparation:
         if self.settings.reduce_cell:
             cell = primitive(atoms, symmetry)
             site_class = site_class[symmetry.primitive_index]
-        graph = build_graph(cell, self.cutoff, site_class)
+        graph = build_graph(cell, self.cutoff, site_class, symmetry.polar)
         formula = atoms.get_chemical_formula()
         volume, mass = cell.get_volume(), cell.get_masses().sum()
         return PreparedCrystal(

@@ -10,12 +10,13 @@ from collections.abc import Mapping
 import numpy as np
 from ase import Atoms
 
-from .base import Density, Display, Head, Quantity, Scalar, Series, Surface
+from .base import POLAR, Density, Display, Head, Quantity, Scalar, Series, Surface
 from .formation_energy import FORMATION_ENERGY
 from .permittivity import ELECTRONIC, TOTAL
 from .stiffness import COMPLIANCE, STIFFNESS
 
 __all__ = [
+    "POLAR",
     "QUANTITIES",
     "Density",
     "Display",

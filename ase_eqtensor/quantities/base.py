@@ -29,6 +29,10 @@ class Density(NamedTuple):
         return cls(mass / volume, np.array([len(atoms) for atoms in crystals]) / volume)
 
 
+# Key beside the heads' arrays: projectors (B, 3, 3) on the directions in which polar modes point.
+POLAR = "polar directions"
+
+
 @dataclass(frozen=True, eq=False)
 class Scalar:
     """A number that follows from a tensor, invariant under rotations.
@@ -141,7 +145,8 @@ class Quantity:
     meaning: one line for people. unit: of the user's array.
     form: of the network's array. shape: of the user's array.
     heads: what the network predicts for it.
-    from_heads: arrays (..., *head.form.shape) by head to arrays (..., *form.shape) (torch).
+    from_heads: arrays (B, *head.form.shape) by head, and projectors (B, 3, 3) under `POLAR` where
+        they are known, to arrays (B, *form.shape) (torch).
     to_ase, from_ase: network's array (..., *form.shape) to the user's (..., *shape), and back
         (numpy); the user's is in the Cartesian frame of the atoms.
     display: how people see it.

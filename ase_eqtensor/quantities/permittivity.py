@@ -8,7 +8,7 @@ import torch
 from ..tensors.directional import permittivity_along
 from ..tensors.exponential import exponential
 from ..tensors.forms import SYMMETRIC
-from .base import Density, Display, Head, Quantity, Scalar, Series, Surface
+from .base import POLAR, Density, Display, Head, Quantity, Scalar, Series, Surface
 
 ELECTRONIC_NAME, TOTAL_NAME = "electronic_dielectric_tensor", "dielectric_tensor"
 SECTION = "Dielectric tensors"
@@ -54,7 +54,16 @@ IONS = Head("ionic", SYMMETRIC, _ionic_part, floor=EPS_NOISE)
 
 def _electronic(heads: Mapping[str, torch.Tensor]) -> torch.Tensor:
     susceptibility = exponential(heads[ELECTRONS.name])
-    return susceptibility + torch.eye(3).to(susceptibility)
+    return susceptibility + torch.eye(3, dtype=susceptibility.dtype, device=susceptibility.device)
+
+
+def _total(heads: Mapping[str, torch.Tensor]) -> torch.Tensor:
+    """eps_inf plus the ionic part, which is exactly zero along directions without a polar mode."""
+    ionic = exponential(heads[IONS.name])
+    if POLAR in heads:
+        polar = heads[POLAR].to(ionic)
+        ionic = polar @ ionic @ polar
+    return _electronic(heads) + ionic
 
 
 def _ellipsoid(key: str, title: str) -> tuple[Surface, ...]:
@@ -109,7 +118,7 @@ TOTAL = Quantity(
     unit="",
     form=SYMMETRIC,
     heads=(ELECTRONS, IONS),
-    from_heads=lambda heads: _electronic(heads) + exponential(heads[IONS.name]),
+    from_heads=_total,
     display=Display(_TOTAL_TITLE, "eps_total", "ε", "", 1.0, 2, SECTION),
     scalars=(
         Scalar(

@@ -91,7 +91,8 @@ def test_compliance_is_the_inverse_of_the_stiffness(calc, name):
     eps = np.linalg.eigvalsh(values["electronic_dielectric_tensor"])[0]
     assert eps > 1
     ionic = values["dielectric_tensor"] - values["electronic_dielectric_tensor"]
-    assert np.linalg.eigvalsh(ionic)[0] > 0
+    least = np.linalg.eigvalsh(ionic)[0]
+    assert least == 0 if name == "silicon" else least > 0
 
 
 def test_one_pass_fills_all_and_is_cached(atoms, calc, passes):

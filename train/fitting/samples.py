@@ -71,7 +71,8 @@ def _graph(record: Record, cutoff: float) -> CrystalGraph:
     symmetry = analyse(record.atoms)
     cell = primitive(record.atoms, symmetry)
     try:
-        return build_graph(cell, cutoff, symmetry.site_class[symmetry.primitive_index])
+        site_class = symmetry.site_class[symmetry.primitive_index]
+        return build_graph(cell, cutoff, site_class, symmetry.polar)
     except StructureError as error:
         raise DataError(
             f"{record.dataset} {record.source_id}: {error} Otherwise choose a larger cutoff in the "

@@ -112,7 +112,8 @@ def _outputs(
     with torch.inference_mode():
         for batch in loader(samples, 64):
             arrays = network.head_outputs(batch.graph)
-            tensors = network.tensors({name: array.mean(0) for name, array in arrays.items()})
+            means = {name: array.mean(0) for name, array in arrays.items()}
+            tensors = network.tensors(means, batch.graph.polar)
             for name, array in arrays.items():
                 heads.setdefault(name, []).append(array)
             for name, value in _predicted(tensors).items():
