@@ -6,20 +6,21 @@ from warnings import warn
 
 import numpy as np
 from ase import Atoms
-from ase.calculators.calculator import Calculator, all_changes
+from ase.calculators.calculator import all_changes
 from ase.outputs import Properties, all_outputs
 
 from .crystal.validation import as_atoms
-from .errors import FailedCrystalsWarning
-from .models.store import Model, load_model
+from .errors import FailedCrystalsWarning, NothingCalculatedError
+from .models.store import Model
 from .models.training_crystals import TrainingCrystal
+from .prediction.adjusting import AdjustableCalculator
 from .prediction.prediction import Prediction
-from .prediction.predictor import Predictor
 from .prediction.settings import DEFAULTS, Settings
+from .prediction.shared import Calculation
 from .quantities import offered
 
 
-class EqTensorCalculator(Calculator):
+class EqTensorCalculator(AdjustableCalculator):
     """Dielectric, elasticity and compliance tensors of crystals from one network pass.
 
     Properties, all float64 numpy arrays in the Cartesian frame of the atoms:
@@ -32,7 +33,8 @@ class EqTensorCalculator(Calculator):
 
     `atoms.get_property(name)` and `calc.get_property(name, atoms)` return those that the model was
     trained on, see `implemented_properties`. `prediction` keeps the full record of the last
-    calculation: scalars, uncertainty, provenance and flags.
+    calculation: scalars, uncertainty, provenance and flags. Threads may share a calculator; each
+    sees its own last calculation.
 
     Args:
         model: None for the default model, the name of a shipped one, the path of a .safetensors
@@ -49,8 +51,11 @@ class EqTensorCalculator(Calculator):
         StructureError: the atoms are not a bulk crystal that the model can describe.
         ElementError: an element is absent from the training data of that property.
         PropertyNotImplementedError: not a property of this calculator.
-    ModelError is raised at once if the model cannot be loaded. MetalWarning, MagneticWarning,
-    VacuumWarning and UnfamiliarWarning are issued where results should not be trusted blindly.
+    ModelError is raised at once if the model cannot be loaded, SettingError for a setting that is
+    not possible here. MetalWarning, MagneticWarning, VacuumWarning and UnfamiliarWarning are issued
+    where results should not be trusted blindly.
+
+    All arguments are attributes, too; `calc.set(symprec=0.05)` or an assignment changes them.
     """
 
     implemented_properties = list(offered())
@@ -76,19 +81,11 @@ class EqTensorCalculator(Calculator):
             symprec=symprec,
             allow_untrained_elements=allow_untrained_elements,
         )
-        loaded = model if isinstance(model, Model) else load_model(model)
-        self.predictor = Predictor(loaded.on(chosen.device, chosen.torch_dtype), chosen)
-        self.implemented_properties = list(self.model.quantities)
-        self.prediction: Prediction | None = None
+        self._run(model, chosen)
 
     @property
     def name(self) -> str:
         return "eqtensor"
-
-    @property
-    def model(self) -> Model:
-        """The model in use, with its card."""
-        return self.predictor.model
 
     def todict(self, skip_default: bool = True) -> dict:
         """JSON-able identity of the calculator: what ASE writes into trajectories and databases."""
@@ -100,11 +97,11 @@ class EqTensorCalculator(Calculator):
         pymatgen structure; by default those of the last calculation), the same structures first.
 
         Each has its source id and first-principles tensors. Empty for a crystal new to the model.
-        Raises ModelError if the model lacks the list, RuntimeError if nothing was calculated yet.
+        Raises ModelError if the model lacks the list, NothingCalculatedError before a calculation.
         """
         crystal = self.atoms if atoms is None else as_atoms(atoms)
         if crystal is None:
-            raise RuntimeError("nothing has been calculated yet: pass the crystal to `seen`")
+            raise NothingCalculatedError("nothing was calculated yet: call seen(atoms)")
         return self.model.seen(crystal)
 
     def calculate(
@@ -114,13 +111,17 @@ class EqTensorCalculator(Calculator):
         system_changes: Sequence[str] = all_changes,
     ) -> None:
         """Fill `results` with all that can be predicted; raises if `properties` asks for more."""
-        self.results, self.prediction = {}, None
-        super().calculate(atoms, properties, system_changes)
-        self.prediction = self.predictor.predict_one(self.atoms)
-        self.results = {name: value.copy() for name, value in self.prediction.tensors.items()}
+        crystal, predictor = self.atoms if atoms is None else atoms, self.predictor
+        if crystal is None:
+            raise NothingCalculatedError("nothing was calculated yet: pass the atoms")
+        self.reset()
+        super().calculate(crystal, properties, system_changes)
+        prediction = predictor.predict_one(crystal)
+        results = {name: value.copy() for name, value in prediction.tensors.items()}
+        self._keep(Calculation(predictor, crystal.copy(), results, prediction))
         for name in properties:
-            if name in self.prediction.refused:
-                raise self.prediction.refused[name]
+            if name in prediction.refused:
+                raise prediction.refused[name]
 
     def get_property(self, name: str, atoms=None, allow_calculation: bool = True):
         """A property by name, of ASE atoms or a pymatgen structure.
@@ -131,6 +132,7 @@ class EqTensorCalculator(Calculator):
         atoms = None if atoms is None else as_atoms(atoms)
         value = super().get_property(name, atoms, allow_calculation)
         if value is not None:
+            self._renew_magnetism(atoms)
             self._warn(name)
         return value
 
@@ -142,8 +144,8 @@ class EqTensorCalculator(Calculator):
         return exported
 
     def _warn(self, name: str) -> None:
-        assert self.prediction is not None  # where there are results, `calculate` has set it
-        for warning in self.prediction.warnings_for(name):
+        prediction = self.prediction
+        for warning in [] if prediction is None else prediction.warnings_for(name):
             warn(warning, stacklevel=3)
 
     def export_properties(self) -> Properties:

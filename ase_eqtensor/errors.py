@@ -29,12 +29,24 @@ class DataError(EqTensorError, ValueError):
     """Training data that cannot be obtained, read or used."""
 
 
+class UnwritableError(DataError):
+    """A file or database that could not be written, whatever its content."""
+
+
 class OutputExistsError(DataError, FileExistsError):
     """A file that would have been replaced without being asked to."""
 
 
 class RecipeError(EqTensorError, ValueError):
     """A recipe with an unknown field or a value out of range."""
+
+
+class SettingError(EqTensorError, ValueError):
+    """A setting that does not exist, or a value that it cannot have on this machine."""
+
+
+class NothingCalculatedError(EqTensorError, RuntimeError):
+    """A calculator was asked about its last crystal before it had one."""
 
 
 class MissingExtraError(EqTensorError, ImportError):
@@ -89,6 +101,12 @@ class UnfamiliarWarning(EqTensorWarning):
     """The crystal is unlike the training data: its error estimate is unusually large."""
 
     flag = "unlike_training_data"
+
+
+class UnknownSettingWarning(EqTensorWarning):
+    """A calculator was told to set something that is no setting of it, and ignored it."""
+
+    flag = "unknown_setting"
 
 
 class FailedCrystalsWarning(EqTensorWarning):

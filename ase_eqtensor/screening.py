@@ -2,22 +2,36 @@
 
 The output is its own checkpoint: crystals are predicted in shards, and every shard enters the
 database in one transaction. A killed run leaves whole shards behind, and the next one goes on with
-the rest. Crystals that failed leave no row; every run tries them again and names them again.
+the rest. A crystal is known by its label and by what it is: one that has changed in its source is
+predicted again and takes the place of its old row, crystals of two sources that share a label are
+two crystals. Crystals that failed leave no row; every run tries them again and names them again.
 """
 
 import warnings
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
+from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+import numpy as np
 from ase import Atoms
+from filelock import FileLock, Timeout
 
 from .calculator import EqTensorCalculator
 from .errors import DataError
-from .files import Collection, connect, freeze, is_address, open_collection
+from .files import (
+    Collection,
+    connect,
+    freeze,
+    is_address,
+    kept_as_given,
+    open_collection,
+    storable,
+)
 from .files.database import write_rows
 from .parallel import in_parallel
 
@@ -32,11 +46,13 @@ class Screened:
     present: crystals that were in the database before.
     written: crystals that it added.
     failures: for every crystal without a prediction its label and the reason.
+    given: for every value of the user's that has a name of ours, the name under which it is kept.
     """
 
     present: int = 0
     written: int = 0
     failures: list[str] = field(default_factory=list)
+    given: list[str] = field(default_factory=list)
 
 
 def screen(
@@ -52,9 +68,10 @@ def screen(
 ) -> Screened:
     """Predict all tensors of all crystals and write them to an ASE database.
 
-    Rows are as `save` writes them, with the further key `source`, the label of the crystal.
-    They are the same however many workers there are and however often the run was interrupted, and
-    in the order of the collection except for crystals that an earlier run failed at.
+    Rows are as `save` writes them, with the further keys `source`, the label of the crystal, and
+    `origin`, the folder or database that it comes from; the output itself is never screened. They
+    are the same however many workers there are and however often the run was interrupted, and in
+    the order of the collection except for crystals that an earlier run failed at.
 
     Args:
         crystals: an ASE database (path or postgresql:// address), a folder, a list of paths in a
@@ -69,8 +86,8 @@ def screen(
         settings: as for `EqTensorCalculator`: device, dtype, symprec, ...
 
     Raises:
-        DataError: the output is something else, or another model or other settings made it; the
-            backend is unknown or out of reach.
+        DataError: the output is something else, another model or other settings made it, another
+            run is writing to it, or it is the source; the backend is unknown or out of reach.
         ModelError: no such model.
         MissingExtraError: a library of the backend or of PostgreSQL is not installed.
     """
@@ -78,37 +95,66 @@ def screen(
         raise DataError(f"{output}: a screen writes to a .db file or a postgresql:// address")
     if not isinstance(crystals, Collection):
         crystals = open_collection(str(crystals))
+    crystals = crystals.without(output)
     recipe = model, tuple(sorted(settings.items()))
-    done = _labels(output, calculator_of(*recipe).todict())
-    written: dict[str, set[str]] = defaultdict(set)  # item -> labels
-    for label in done:
-        written[label.rsplit("#", 1)[0]].add(label)
-    keys = crystals.keys()
-    shards = [keys[i : i + SHARD] for i in range(0, len(keys), SHARD)]
-    tasks = {}
-    for i, shard in enumerate(shards):
-        if missing := [key for key in shard if key not in done]:
-            tasks[i] = {key: written.get(key, set()) for key in missing}
-    report = Screened(present=len(done))
-    calls = [(recipe, crystals, task) for task in tasks.values()]
-    for i, result in zip(tasks, in_parallel(_predict, calls, workers, backend, address)):
-        images, failures = result
-        with connect(output) as db:  # one transaction
-            write_rows(db, images)
-        report.written += len(images)
-        report.failures += failures
-        if progress:
-            progress(min((i + 1) * SHARD, len(keys)), len(keys))
+    with _held(output):
+        rows = _rows(output, calculator_of(*recipe).todict())
+        done: dict[str, set[tuple[str, str]]] = defaultdict(set)  # item -> labels, fingerprints
+        for row in rows:
+            done[row.label.rsplit("#", 1)[0]].add((row.label, row.fingerprint))
+            done[row.label].add((row.label, row.fingerprint))
+        keys = crystals.keys()
+        shards = [keys[i : i + SHARD] for i in range(0, len(keys), SHARD)]
+        calls = [(recipe, crystals, {key: done[key] for key in shard}) for shard in shards]
+        report = Screened(present=len(rows))
+        for i, result in enumerate(in_parallel(_predict, calls, workers, backend, address)):
+            images, failures, given = result
+            labels = {image.info["key_value_pairs"]["source"] for image in images}
+            changed = [r.id for r in rows if _replaced(r, crystals.origin, labels)]
+            try:
+                _write(output, images, changed)
+            except DataError:
+                names = [image.info["key_value_pairs"]["source"] for image in images]
+                images, errors = storable(images, names)
+                if not errors:
+                    raise
+                failures = failures + [str(error) for error in errors]
+                _write(output, images, changed)
+            report.written += len(images)
+            report.failures += failures
+            report.given += given
+            if progress:
+                progress(min((i + 1) * SHARD, len(keys)), len(keys))
     return report
 
 
-def _labels(output: str | Path, identity: dict) -> frozenset[str]:
-    """Labels of the crystals that are in the output, which is made if it does not exist."""
+def fingerprint(atoms: Atoms) -> str:
+    """Hash of species, cell, positions, periodicity and magnetic moments: what a crystal is known
+    by, whatever its label."""
+    digest = sha256(np.asarray(atoms.numbers, dtype=np.int64).tobytes())
+    digest.update(atoms.pbc.tobytes())
+    for array in (atoms.cell[:], atoms.positions, atoms.get_initial_magnetic_moments()):
+        # adding zero makes -0.0 the 0.0 that it is read back as
+        digest.update((np.round(np.asarray(array, dtype=np.float64), 8) + 0.0).tobytes())
+    return digest.hexdigest()[:16]
+
+
+class _Row(NamedTuple):
+    """A row of the output: its number, where its crystal came from, and what it is known by."""
+
+    id: int
+    origin: str
+    label: str
+    fingerprint: str
+
+
+def _rows(output: str | Path, identity: dict) -> list[_Row]:
+    """The crystals that are in the output, which is made if it does not exist."""
     with connect(output) as db:
-        metadata, rows = db.metadata, db.count()
+        metadata, count = db.metadata, db.count()
         if METADATA not in metadata:
-            if rows:
-                raise DataError(f"{output} holds {rows} rows of other origin: choose another name")
+            if count:
+                raise DataError(f"{output} holds {count} rows of other origin: choose another name")
             # the setter is that of the databases: ASE's base class has none
             db.metadata = {**metadata, METADATA: identity}  # type: ignore[misc]
         elif metadata[METADATA] != identity:
@@ -116,7 +162,43 @@ def _labels(output: str | Path, identity: dict) -> frozenset[str]:
                 f"{output} was made with {metadata[METADATA]}, this run would use {identity}: "
                 "choose another name"
             )
-        return frozenset(row.source for row in db.select("source", include_data=False))
+        return [
+            _Row(row.id, row.get("origin", ""), row.source, fingerprint(row.toatoms()))
+            for row in db.select("source", include_data=False)
+        ]
+
+
+def _write(output: str | Path, images: list[Atoms], changed: list[int]) -> None:
+    """Add crystals in one transaction, in the place of rows that have changed."""
+    with connect(output) as db:
+        if changed:
+            db.delete(changed)
+        write_rows(db, images)
+
+
+def _replaced(row: _Row, origin: str, labels: set[str]) -> bool:
+    """Whether a row is of a crystal that has changed since: these are predicted anew."""
+    return row.origin == origin and row.label in labels
+
+
+@contextmanager
+def _held(output: str | Path) -> Iterator[None]:
+    """Keep a second run from writing to the same file at the same time.
+
+    The lock is the operating system's: it is gone with the process, however that ends.
+    """
+    if is_address(output):
+        yield
+        return
+    lock = FileLock(f"{output}.lock")
+    try:
+        with lock.acquire(timeout=0):
+            yield
+            Path(lock.lock_file).unlink(missing_ok=True)
+    except Timeout as error:
+        raise DataError(
+            f"another screen is writing to {output}: wait until it ends, or choose another name"
+        ) from error
 
 
 @lru_cache(maxsize=1)
@@ -126,17 +208,22 @@ def calculator_of(model: str | None, settings: tuple[tuple[str, Any], ...]) -> E
 
 
 def _predict(
-    recipe: tuple, crystals: Collection, task: dict[str, set[str]]
-) -> tuple[list[Atoms], list[str]]:
-    """Frozen crystals of the items of a task, without those whose labels it gives, and failures."""
+    recipe: tuple, crystals: Collection, task: dict[str, set[tuple[str, str]]]
+) -> tuple[list[Atoms], list[str], list[str]]:
+    """Frozen crystals of the items of a task, without those that are done; failures; and under
+    which names data of the user's are kept that had a name of ours."""
     with warnings.catch_warnings():  # flags tell the same, and a file that matters fails the checks
         warnings.simplefilter("ignore")
         labelled = [
             (label, atoms)
-            for key, written in task.items()
+            for key, done in task.items()
             for label, atoms in crystals.read(key)
-            if label not in written
+            if not isinstance(atoms, Atoms) or (label, fingerprint(atoms)) not in done
         ]
         predicted, failures = calculator_of(*recipe).predictor.predict_labelled(labelled)
-    images = [freeze(atoms, prediction, label) for label, atoms, prediction in predicted]
-    return images, [str(error) for error in failures]
+    images, given = [], []
+    for label, atoms, prediction in predicted:
+        image = freeze(atoms, prediction, label, crystals.origin)
+        images.append(image)
+        given += kept_as_given(atoms, image)
+    return images, [str(error) for error in failures], given

@@ -32,8 +32,20 @@ def refuse_existing(path: str | Path, overwrite: bool = False) -> None:
 def check_place(path: str | Path, overwrite: bool = False) -> None:
     """Raise what stands against writing a file there, before work is done in vain.
 
-    OutputExistsError as `refuse_existing`; DataError if there is no such folder.
+    OutputExistsError as `refuse_existing`; DataError if there is no such folder, or nothing can be
+    written to it.
     """
     refuse_existing(path, overwrite)
-    if not Path(path).parent.is_dir():
-        raise DataError(f"{path}: there is no folder {Path(path).parent}")
+    folder = Path(path).parent
+    if not folder.is_dir():
+        raise DataError(f"{path}: there is no folder {folder}")
+    if Path(path).is_dir():
+        raise DataError(f"{path} is a folder: choose another name")
+    try:  # permissions alone do not tell, as of a full or read-only disk
+        with tempfile.TemporaryDirectory(dir=folder, prefix=f".{Path(path).stem[:20]}-"):
+            pass
+    except OSError as error:
+        raise DataError(
+            f"{path}: nothing can be written to the folder {folder} ({error.strerror}); choose "
+            "another one"
+        ) from error

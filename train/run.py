@@ -12,7 +12,13 @@ from ase_eqtensor.models.store import save_model
 from ase_eqtensor.quantities import Quantity, offered
 from ase_eqtensor.train.data.database import read_database
 from ase_eqtensor.train.data.sources import LEVEL_OF_THEORY, NOT_STATED
-from ase_eqtensor.train.fitting.fit import fit, prepare_parts
+from ase_eqtensor.train.fitting.fit import (
+    CHECKPOINTS,
+    LAST_CHECKPOINT,
+    LOGS,
+    fit,
+    prepare_parts,
+)
 from ase_eqtensor.train.fitting.samples import element_counts, training_crystals
 from ase_eqtensor.train.folds import Split, split
 from ase_eqtensor.train.recipes.recipe import Recipe
@@ -20,6 +26,8 @@ from ase_eqtensor.train.record import Record
 from ase_eqtensor.train.scoring.evaluate import figures
 from ase_eqtensor.train.scoring.outputs import compare
 from ase_eqtensor.train.targets import DATASETS
+
+RECIPE = "recipe.json"
 
 
 def train(
@@ -29,21 +37,18 @@ def train(
 
     `devices` is as in `fit`.
 
-    Raises DataError if the folder holds a finished run or an unfinished one without `resume`.
+    Raises DataError if the folder holds a finished run, an unfinished one without `resume`, or
+    other files. A run that failed before its first checkpoint is begun anew.
     """
     folder = Path(folder)
-    stored = folder / "recipe.json"
     text = json.dumps(recipe.to_dict(), indent=1) + "\n"
-    if folder.exists() and any(folder.iterdir()) and not resume:
-        raise DataError(f"{folder} is not empty: choose another folder, or --resume that run")
-    if stored.is_file() and stored.read_text() != text:
-        raise DataError(f"{folder} was begun with another recipe ({stored}): resume with that one")
-    folder.mkdir(parents=True, exist_ok=True)
-    stored.write_text(text)
+    _check_folder(folder, text, resume)
     start = time.perf_counter()
     records = read_database(database, recipe.datasets)
     parts = split(records, recipe.fold)
     samples = prepare_parts(parts, recipe)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / RECIPE).write_text(text)
     network = fit(samples, recipe, folder, resume, devices=devices).network.cpu()
     network.requires_grad_(False)
     scored = figures(compare(network, samples.val, parts.train))
@@ -63,6 +68,17 @@ def train(
         figures={"val": scored},
     )
     return save_model(network, card, folder / folder.name, training_crystals(records))
+
+
+def _check_folder(folder: Path, recipe: str, resume: bool) -> None:
+    if not folder.exists():
+        return
+    stored, begun = folder / RECIPE, (folder / LAST_CHECKPOINT).is_file()
+    foreign = {path.name for path in folder.iterdir()} - {RECIPE, LOGS, CHECKPOINTS}
+    if (begun or foreign) and not resume:
+        raise DataError(f"{folder} is not empty: choose another folder, or --resume that run")
+    if begun and stored.is_file() and stored.read_text() != recipe:
+        raise DataError(f"{folder} was begun with another recipe ({stored}): resume with that one")
 
 
 def level_of_theory(records: Iterable[Record]) -> dict[str, str]:

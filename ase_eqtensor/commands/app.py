@@ -1,7 +1,8 @@
 """The application that every command registers with, and what commands have in common."""
 
 import inspect
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterable
 from functools import wraps
 from pathlib import Path
 from typing import Annotated
@@ -12,6 +13,7 @@ from rich.console import Console
 from ..prediction.settings import DEFAULTS
 
 FAILED, PARTLY_FAILED = 1, 3  # exit codes; 2 is that of wrong arguments
+INTERRUPTED = 130  # as shells have it
 DEFAULT_DATABASE = Path("crystals.db")
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
@@ -54,6 +56,15 @@ def with_settings(command: Callable[..., None]) -> Callable[..., None]:
         parameters.append(inspect.Parameter(name, kind, default=default, annotation=annotation))
     wrapped.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
     return wrapped
+
+
+def tell_of_given(names: Iterable[str]) -> None:
+    """Say once which data of the user's have another name in the output."""
+    counts = Counter(names)
+    if counts:
+        listed = ", ".join(f"{name} (of {count})" for name, count in sorted(counts.items()))
+        text = f"data of yours have the name of a prediction and are kept as {listed}"
+        messages.print(text, markup=False)
 
 
 @app.callback()

@@ -61,7 +61,8 @@ def build(
     console.print(table)
     for (dataset, action, reason), count in report.reasons().items():
         console.print(f"{count} {dataset} rows {action}: {reason}")
-    console.print(f"every one of them is listed in {report.problems_path}")
+    if report.problems:
+        console.print(f"every one of them is listed in {report.problems_path}")
 
 
 @data.command()

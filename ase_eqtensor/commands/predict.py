@@ -1,5 +1,6 @@
 """The command `eqtensor predict`."""
 
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -7,8 +8,8 @@ import typer
 from rich.progress import track
 
 from ..calculator import EqTensorCalculator
-from ..errors import EqTensorError
-from ..files import check_output, expand, freeze, is_address, save
+from ..errors import DataError, EqTensorError, OutputExistsError, UnwritableError
+from ..files import check_output, connect, expand, freeze, is_address, kept_as_given, save, storable
 from ..prediction.predictor import Labelled
 from .app import (
     FAILED,
@@ -17,6 +18,7 @@ from .app import (
     Workers,
     app,
     messages,
+    tell_of_given,
     with_settings,
 )
 from .predicted import print_csv, print_json, print_table
@@ -56,7 +58,10 @@ def predict(
     """
     if as_json and as_csv:
         raise typer.BadParameter("choose --json or --csv")
-    if output and not is_address(output):
+    if output and is_address(output):
+        with connect(output):  # a database out of reach is found out before the work
+            pass
+    elif output:
         check_output(Path(output), overwrite)
     collection = expand(files)
     keys = collection.keys()
@@ -74,10 +79,36 @@ def predict(
         failures += chunk[1]
     for failure in failures:
         messages.print(str(failure), markup=False)
-    if output and predicted:
-        save(output, [freeze(atoms, entry, label) for label, atoms, entry in predicted], overwrite)
     if predicted:
         show = print_json if as_json else print_csv if as_csv else print_table
         show(calculator.model, predicted)
+        sys.stdout.flush()  # results are seen before they are written, whatever happens then
+    if output and predicted:
+        failures += _save(output, predicted, overwrite)
     if failures:
         raise typer.Exit(PARTLY_FAILED if predicted else FAILED)
+
+
+def _save(output: str, predicted: list[Labelled], overwrite: bool) -> list[DataError]:
+    """Write all crystals that the file can hold; say which it cannot, and return why."""
+    images = [freeze(atoms, entry, label) for label, atoms, entry in predicted]
+    tell_of_given(
+        name
+        for (_, atoms, _), image in zip(predicted, images)
+        for name in kept_as_given(atoms, image)
+    )
+    try:
+        save(output, images, overwrite)
+    except (OutputExistsError, UnwritableError):
+        raise
+    except DataError as error:
+        suffix = ".db" if is_address(output) else Path(output).suffix
+        images, failures = storable(images, [label for label, *_ in predicted], suffix)
+        if not failures:
+            raise error
+        if images:
+            save(output, images, overwrite)
+        for failure in failures:
+            messages.print(str(failure), markup=False)
+        return failures
+    return []

@@ -3,40 +3,97 @@
 import csv
 import json
 import sys
+from collections import Counter
 from pathlib import Path
 
 from ase import Atoms
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from ..models.store import Model
 from ..models.training_crystals import TrainingCrystal
 from ..prediction.prediction import Prediction
 from ..prediction.predictor import Labelled
-from ..quantities import Quantity, Scalar
+from ..quantities import QUANTITIES, Quantity, Scalar
 from .app import messages
 
 UNCALIBRATED = "the errors of model {!r} were never calibrated: it gives values without intervals"
+MEASURED = 10_000  # columns, to find how wide a table would like to be
 
 
 def print_table(model: Model, predicted: list[Labelled]) -> None:
-    """The headline scalars with their intervals."""
+    """The headline scalars with their intervals, each on one line.
+
+    Where the terminal is too narrow for a table, a crystal has two lines. Names are never cut.
+    """
+    console = Console(highlight=False)
     if not model.card.calibrated:
-        Console(highlight=False).print(UNCALIBRATED.format(model.name))
+        console.print(UNCALIBRATED.format(model.name))
     columns = [
         (quantity, scalar)
         for quantity in model.quantities.values()
         for scalar in quantity.scalars
         if scalar.headline
     ]
-    headings = (scalar.heading for _, scalar in columns)
-    table = Table("crystal", *headings, "flags", "trained on")
-    for label, atoms, prediction in predicted:
+    headings = ["crystal", *(scalar.heading for _, scalar in columns), "flags", "trained on"]
+    names, short = _names([label for label, *_ in predicted]), _short_flags(predicted)
+    rows = []
+    for name, (_, atoms, prediction) in zip(names, predicted):
         cells = [_cell(prediction, quantity, scalar) for quantity, scalar in columns]
-        trained_on = _told(model.seen(atoms))
-        table.add_row(escape(Path(label).name), *cells, ", ".join(prediction.flags), trained_on)
-    Console().print(table)
+        flags = " ".join(_told_flags(prediction, short))
+        rows.append([name, *cells, flags, _told(model.seen(atoms))])
+    table = Table(*headings)
+    for row in rows:
+        table.add_row(*(Text(cell) for cell in row))
+    if console.measure(table, options=console.options.update(width=MEASURED)).maximum <= (
+        console.width
+    ):
+        console.print(table)
+    else:
+        _print_narrow(console, headings, rows)
+    for flag, letters in short.items():
+        console.print(Text(f"{letters}: {flag}"), soft_wrap=True)
+
+
+def _print_narrow(console: Console, headings: list[str], rows: list[list[str]]) -> None:
+    """A line with name, flags and training data of each crystal, and one with its numbers."""
+    numbers = [row[1:-2] for row in (headings, *rows)]
+    widths = [max(map(len, column)) for column in zip(*numbers)]
+
+    def line(cells: list[str]) -> Text:
+        padded = (cell.ljust(width) for cell, width in zip(cells, widths))
+        return Text(f"  {'  '.join(padded)}".rstrip(), overflow="fold")
+
+    console.print(Text(f"{headings[0]}\n") + line(numbers[0]), style="bold")
+    for (name, *_, flags, trained_on), cells in zip(rows, numbers[1:]):
+        told = (flags, f"{headings[-1]}: {trained_on}")
+        console.print(Text("  ".join([name, *filter(None, told)]), overflow="fold"))
+        console.print(line(cells))
+
+
+def _names(labels: list[str]) -> list[str]:
+    """The file names of the labels, or the whole labels where files of one name are among them."""
+    short = [Path(label).name for label in labels]
+    return short if len(set(short)) == len(set(labels)) else labels
+
+
+def _short_flags(predicted: list[Labelled]) -> dict[str, str]:
+    """Flag -> its initials, of all flags that are raised, or itself where two have the same."""
+    flags = dict.fromkeys(flag for *_, prediction in predicted for flag in prediction.flags)
+    initials = {flag: "".join(word[0] for word in flag.upper().split("_")) for flag in flags}
+    counts = Counter(initials.values())
+    return {flag: x if counts[x] == 1 else flag for flag, x in initials.items()}
+
+
+def _told_flags(prediction: Prediction, names: dict[str, str]) -> list[str]:
+    """The flags by their `names`, with the tensors that each concerns in brackets, if not all."""
+    told = []
+    for flag, concerned in prediction.concerns.items():
+        some = concerned and len(concerned) < len(prediction.tensors)
+        tensors = ",".join(QUANTITIES[name].display.short for name in concerned)
+        told.append(f"{names[flag]}({tensors})" if some else names[flag])
+    return told
 
 
 def print_csv(model: Model, predicted: list[Labelled]) -> None:
@@ -52,7 +109,9 @@ def print_csv(model: Model, predicted: list[Labelled]) -> None:
             if name in calibrated:
                 low, high = prediction.interval(name) or ("", "")
                 row |= {f"{name}_low_90": low, f"{name}_high_90": high}
-        row |= {"flags": " ".join(prediction.flags), "trained_on": _told(model.seen(atoms))}
+        told = _told_flags(prediction, {flag: flag for flag in prediction.flags})
+        row |= {"flags": " ".join(prediction.flags), "flags_concern": " ".join(told)}
+        row["trained_on"] = _told(model.seen(atoms))
         rows.append(row)
     writer = csv.DictWriter(sys.stdout, rows[0])
     writer.writeheader()
@@ -77,7 +136,7 @@ def _cell(prediction: Prediction, quantity: Quantity, scalar: Scalar) -> str:
     if (interval := prediction.interval(scalar.name)) is None:
         return text
     low, high = interval
-    return f"{text} \\[{low:.3g}, {high:.3g}]"
+    return f"{text} [{low:.3g}, {high:.3g}]"
 
 
 def _told(seen: list[TrainingCrystal]) -> str:

@@ -46,6 +46,8 @@ def report(
 ) -> None:
     """Write a page about each crystal: tensors, error bounds, directional moduli, training data.
 
+    Of a trajectory the last frame is taken.
+
     A page is a single HTML file with rotatable pictures that opens offline. A file that cannot be
     read or predicted does not stop the others: the exit code is 3 then.
 
@@ -55,20 +57,25 @@ def report(
     with extra("report"):
         import jinja2  # noqa: F401
         import plotly  # noqa: F401
-    pages = _pages(expand(files).keys(), output)
+    collection = expand(files)
+    pages = _pages(collection.keys(), output)
     for page in pages.values():
         check_place(page, overwrite)
     recipe = model, tuple(sorted(settings.items()))
-    tasks = [(recipe, file, page, overwrite) for file, page in pages.items()]
+    # absolute: a process that worked before may be in another folder
+    tasks = [(recipe, collection, f, page.resolve(), overwrite) for f, page in pages.items()]
     failures: list[EqTensorError] = []
     with messages.status("predicting and drawing"):
-        for page, result in zip(pages.values(), in_parallel(_write, tasks, workers)):
-            if result is None:
+        results = in_parallel(_write, tasks, workers)
+        for (file, page), (frames, error) in zip(pages.items(), results):
+            if frames > 1:
+                messages.print(f"{file}: {frames} frames, the page is about the last", markup=False)
+            if error is None:
                 print(page)
             elif len(pages) == 1:
-                raise result
+                raise error
             else:
-                failures.append(result)
+                failures.append(error)
     for failure in failures:
         messages.print(str(failure), markup=False)
     if failures:
@@ -92,13 +99,19 @@ def _pages(files: list[str], output: Path | None) -> dict[str, Path]:
     return pages
 
 
-def _write(recipe: tuple, file: str, page: Path, overwrite: bool) -> EqTensorError | None:
-    """Write the page of a file's first crystal; the reason where there is none."""
-    label, atoms = next(Files((file,)).read(file))
+def _write(
+    recipe: tuple, collection: Files, file: str, page: Path, overwrite: bool
+) -> tuple[int, EqTensorError | None]:
+    """Write the page of a file's last crystal, the relaxed one of a trajectory.
+
+    Returns the number of crystals in the file, and the reason where there is no page.
+    """
+    crystals = list(collection.read(file))
+    label, atoms = crystals[-1]
     try:
         if isinstance(atoms, StructureError):
             raise located(atoms, label)
         write_report(atoms, page, calculator_of(*recipe), overwrite)
     except EqTensorError as error:
-        return error
-    return None
+        return len(crystals), error
+    return len(crystals), None

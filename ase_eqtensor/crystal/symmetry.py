@@ -12,15 +12,22 @@ space group is truly P1. "unknown" is for crystals in which the search itself fa
 moments are ignored.
 """
 
+import warnings
 from dataclasses import dataclass
 from functools import cache
+from inspect import signature
+from typing import Any
 
 import numpy as np
 import spglib
 from ase import Atoms
 
-# spglib reports failure by None up to 2.8 and by this exception afterwards.
+# spglib reports failure by None up to 2.8 and by this exception afterwards. As of 2.7 it also warns
+# at every call unless told to raise, and programs whose warnings are errors would end there.
 _SEARCH_ERROR = getattr(getattr(spglib, "error", None), "SpglibError", ())
+_RAISING: dict[str, Any] = (
+    {"_throw": True} if "_throw" in signature(spglib.get_symmetry_dataset).parameters else {}
+)
 
 # Relaxed coordinates carry noise of up to 1e-3 Å. Groups found with 1e-5 to 3e-2 Å agree equally
 # well with 2,237 public stiffness and dielectric tensors; those found with 0.1 Å contradict some.
@@ -31,6 +38,7 @@ MAX_SYMPREC = 0.1  # Å; beyond, groups are found that contradict the computed t
 # away), so every limit between the two tells them apart.
 SAME_SITE = 0.2  # Å
 
+WRAPPED = 1e-9  # fraction of a cell vector below which an atom counts as on the lower face
 SILENT = 1e-6  # traces of projectors, which are fractions of whole numbers, up to rounding
 
 # Number of rotations of each type in the crystallographic point groups, by International symbol.
@@ -119,7 +127,9 @@ def analyse(atoms: Atoms, symprec: float = DEFAULT_SYMPREC) -> CrystalSymmetry:
     cell = np.array(atoms.cell)
     inverse = np.linalg.inv(cell)
     positions = atoms.positions @ inverse
-    dataset = _search((cell, positions, atoms.numbers), symprec)
+    order = _canonical_order(atoms.numbers, positions)
+    positions = positions[order]
+    dataset = _search((cell, positions, atoms.numbers[order]), symprec)
     if dataset is None:
         return _unknown(cell, len(atoms))
 
@@ -143,14 +153,37 @@ def analyse(atoms: Atoms, symprec: float = DEFAULT_SYMPREC) -> CrystalSymmetry:
     cartesian = _cartesian(rotations, primitive_cell, inverse)
     return CrystalSymmetry(
         rotations=cartesian,
-        site_class=_class_index(fixes.T @ types)[copy_of],
-        orbit=dataset.crystallographic_orbits.astype(np.int64),
+        site_class=_in_given_order(_class_index(fixes.T @ types)[copy_of], order),
+        orbit=_smallest_index(_in_given_order(dataset.crystallographic_orbits, order)),
         point_group=dataset.pointgroup.strip(),
         space_group=int(dataset.number),
-        primitive_index=np.sort(first_copy),
+        primitive_index=np.sort(order[first_copy]),
         primitive_cell=primitive_cell,
         polar=polar_directions(cartesian, fixes, dataset.crystallographic_orbits[first_copy]),
     )
+
+
+def _canonical_order(numbers: np.ndarray, positions: np.ndarray) -> np.ndarray:
+    """Indices (N,) that sort atoms by species and fractional position (N, 3) in the cell.
+
+    spglib measures from the first atom it is given, so that with noise near the tolerance another
+    listing of the same atoms has another space group.
+    """
+    wrapped = np.round((positions + WRAPPED) % 1.0, 7)  # rounding errors do not order atoms
+    return np.lexsort((*wrapped.T, numbers))
+
+
+def _in_given_order(values: np.ndarray, order: np.ndarray) -> np.ndarray:
+    """Values (N,) of atoms that were sorted by `order` (N,), for the atoms as given."""
+    given = np.empty_like(values)
+    given[order] = values
+    return given
+
+
+def _smallest_index(labels: np.ndarray) -> np.ndarray:
+    """The smallest index (N,) among the atoms that share a label (N,)."""
+    _, first, inverse = np.unique(labels, return_index=True, return_inverse=True)
+    return first[inverse].astype(np.int64)
 
 
 def polar_directions(rotations: np.ndarray, fixes: np.ndarray, orbit: np.ndarray) -> np.ndarray:
@@ -193,7 +226,7 @@ def primitive(atoms: Atoms, symmetry: CrystalSymmetry) -> Atoms:
 def _search(crystal: tuple, symprec: float):
     """spglib's dataset, or None where the search fails."""
     try:
-        return spglib.get_symmetry_dataset(crystal, symprec=symprec)
+        return spglib.get_symmetry_dataset(crystal, symprec=symprec, **_RAISING)
     except _SEARCH_ERROR:
         return None
 
@@ -217,7 +250,9 @@ def _tabulated_operations(hall_number: int) -> tuple[np.ndarray, np.ndarray, np.
 
     One operation for each distinct rotation, the identity first.
     """
-    operations = spglib.get_symmetry_from_database(hall_number)
+    with warnings.catch_warnings():  # that nothing can turn off here
+        warnings.filterwarnings("ignore", "Set OLD_ERROR_HANDLING", DeprecationWarning)
+        operations = spglib.get_symmetry_from_database(hall_number)
     assert operations is not None  # the number is spglib's own
     _, first = np.unique(operations["rotations"].reshape(-1, 9), axis=0, return_index=True)
     first.sort()

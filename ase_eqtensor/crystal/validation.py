@@ -1,19 +1,20 @@
 """Checks on the structures that a user passes: what cannot be a crystal, and what is doubtful."""
 
-from itertools import product
 from numbers import Real
 
 import numpy as np
 from ase import Atoms
 from matscipy.neighbours import neighbour_list
 
-from ase_eqtensor.errors import (
+from ..errors import (
     ElementError,
     EqTensorWarning,
     MagneticWarning,
     StructureError,
     VacuumWarning,
+    located,
 )
+from .lattice import compact, planes_wider_than, reduced_cell
 
 # The shortest distance in 7,116 crystals of the Materials Project is that of H2, 0.75 Å, and the
 # smallest volume that of diamond, 5.6 Å^3 per atom.
@@ -28,8 +29,9 @@ MAX_GAP = 5.5  # Å
 OCCUPANCY_TOLERANCE = 0.01  # occupancies in CIF files are rounded
 MAX_ATOMIC_NUMBER = 118
 
-# Low-index lattice planes, one of each pair (hkl), (-h-k-l).
-_PLANES = np.array([hkl for hkl in product((-1, 0, 1), repeat=3) if hkl > (0, 0, 0)])
+LEAST_GAP = 1.0  # Å; narrower ones are not looked for, and hardly any crystal has no wider one
+FEW_ATOMS = 64  # enough to rule most planes of a large cell out
+ATOMS_AT_ONCE = 2_000_000  # times planes
 
 
 def as_atoms(structure) -> Atoms:
@@ -74,8 +76,8 @@ def check_structure(atoms: Atoms) -> None:
     Raises:
         ElementError: atomic number 0 (dummy `X`) or beyond the periodic table.
         StructureError: no atoms, incomplete periodicity, missing or (nearly) flat cell, numbers
-            that are not finite, partial occupancies that ASE's CIF reader dropped, or atoms (or
-            periodic images of one) closer than `MIN_DISTANCE`.
+            that are not finite, a cell too skewed to be reduced, partial occupancies that ASE's
+            CIF reader dropped, or atoms (or periodic images of one) closer than `MIN_DISTANCE`.
     """
     name = describe(atoms)
     if len(atoms) == 0:
@@ -97,20 +99,16 @@ def check_structure(atoms: Atoms) -> None:
         )
     _check_elements(atoms, name)
     _check_occupancies(atoms, name)
-    _check_distances(atoms, name)
+    try:
+        compacted = compact(atoms)
+    except StructureError as error:
+        raise located(error, name) from None
+    _check_distances(compacted, name)
 
 
 def structure_warnings(atoms: Atoms) -> list[EqTensorWarning]:
     """Warnings, to be issued or recorded, about what the model ignores or does not know."""
-    warnings: list[EqTensorWarning] = []
-    moments = atoms.get_initial_magnetic_moments()
-    if np.any(moments):
-        warnings.append(
-            MagneticWarning(
-                f"{describe(atoms)}: magnetic moments up to {abs(moments).max():.3g} are ignored; "
-                "the prediction is that of the crystal without them."
-            )
-        )
+    warnings: list[EqTensorWarning] = [*magnetic_warnings(atoms)]
     gap = widest_gap(atoms)
     if gap > MAX_GAP:
         warnings.append(
@@ -123,12 +121,46 @@ def structure_warnings(atoms: Atoms) -> list[EqTensorWarning]:
     return warnings
 
 
+def magnetic_warnings(atoms: Atoms) -> list[MagneticWarning]:
+    """That magnetic moments are ignored, where there are some."""
+    moments = atoms.get_initial_magnetic_moments()
+    if not np.any(moments):
+        return []
+    return [
+        MagneticWarning(
+            f"{describe(atoms)}: magnetic moments up to {abs(moments).max():.3g} are ignored; "
+            "the prediction is that of the crystal without them."
+        )
+    ]
+
+
 def widest_gap(atoms: Atoms) -> float:
-    """Widest empty layer (Å, nucleus to nucleus) parallel to a lattice plane of indices 0, ±1."""
-    heights = np.sort(atoms.get_scaled_positions(wrap=False) @ _PLANES.T % 1.0, axis=0)
+    """Widest empty layer (Å, nucleus to nucleus) parallel to any lattice plane.
+
+    It belongs to the crystal: neither the choice of cell vectors nor a supercell matters. No layer
+    is wider than the planes are apart, so few planes are left once a wide layer is known.
+
+    Raises StructureError for a cell that cannot be reduced.
+    """
+    cell = reduced_cell(atoms.cell)
+    few = atoms.positions[:: 1 + len(atoms) // FEW_ATOMS]  # other atoms only narrow a layer
+    gap = LEAST_GAP
+    for spacing in (np.linalg.norm(cell, axis=1).max() / 2, LEAST_GAP):
+        planes = planes_wider_than(cell, max(gap, spacing))
+        chunk = 1 + ATOMS_AT_ONCE // len(atoms)
+        for start in range(0, len(planes), chunk):
+            part = planes[start : start + chunk]
+            part = part[_gaps(few, part) > gap]
+            gap = max(gap, _gaps(atoms.positions, part).max(initial=0))
+    return float(gap)
+
+
+def _gaps(positions: np.ndarray, planes: np.ndarray) -> np.ndarray:
+    """Widest empty layer (n,) in Å between atoms at `positions` (N, 3) and their periodic images,
+    perpendicular to each of the reciprocal vectors `planes` (n, 3)."""
+    heights = np.sort(positions @ planes.T % 1.0, axis=0)
     gaps = np.diff(heights, axis=0, append=heights[:1] + 1).max(axis=0)
-    spacings = 1 / np.linalg.norm(_PLANES @ atoms.cell.reciprocal(), axis=1)
-    return float((gaps * spacings).max())
+    return gaps / np.linalg.norm(planes, axis=1)
 
 
 def describe(atoms: Atoms) -> str:

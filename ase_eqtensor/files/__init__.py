@@ -2,8 +2,8 @@
 
 from .collections import Collection, Files, Rows, expand, open_collection
 from .database import connect, is_address
-from .formats import check_output, load, save
-from .frozen import freeze, searchable, tensors, tensors_of
+from .formats import check_output, load, save, storable
+from .frozen import freeze, kept_as_given, searchable, tensors, tensors_of
 
 __all__ = [
     "Collection",
@@ -14,10 +14,12 @@ __all__ = [
     "expand",
     "freeze",
     "is_address",
+    "kept_as_given",
     "load",
     "open_collection",
     "save",
     "searchable",
+    "storable",
     "tensors",
     "tensors_of",
 ]

@@ -4,25 +4,42 @@ A collection names its items, cheaply and in a fixed order, and reads each on de
 processes can do the reading.
 """
 
+import os
+import re
 from abc import ABC, abstractmethod
+from codecs import BOM_UTF8
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from glob import glob, has_magic
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import ase.io
 from ase import Atoms
 from ase.db.core import str_represents
 
 from ..errors import DataError, StructureError
 from .database import connect, from_row, is_address
+from .reading import STANDARD_INPUT, read_crystals
+
+# What SQLite and a screen keep beside a database while it is written, and the database itself.
+DATABASE_FILES = ("", ".lock", "-journal", "-wal", "-shm")
 
 Crystal = tuple[str, Atoms | StructureError]  # its label, and itself or why it cannot be read
 
 
 class Collection(ABC):
     """Named items with crystals in them."""
+
+    @property
+    @abstractmethod
+    def origin(self) -> str:
+        """The folder or database that the items are in."""
+
+    @abstractmethod
+    def without(self, output: str | Path) -> "Collection":
+        """The collection without a database that is being written. Raises DataError if nothing is
+        left of it."""
 
     @abstractmethod
     def keys(self) -> list[str]:
@@ -44,18 +61,32 @@ class Files(Collection):
     names: tuple[str, ...]
     folder: Path = Path()
 
+    @property
+    def origin(self) -> str:
+        return str(self.folder.resolve())
+
+    def without(self, output: str | Path) -> "Files":
+        if is_address(output):
+            return self
+        written = Path(output).resolve()
+        beside = {written.name + suffix for suffix in DATABASE_FILES}
+
+        def is_output(name: str) -> bool:
+            path = (self.folder / name).resolve()
+            return path.parent == written.parent and path.name in beside
+
+        return replace(self, names=tuple(name for name in self.names if not is_output(name)))
+
+    @cached_property
+    def _names(self) -> dict[str, str]:
+        return {_label(name): name for name in self.names}
+
     def keys(self) -> list[str]:
-        return [_label(name) for name in dict.fromkeys(self.names)]
+        return list(self._names)
 
     def read(self, key: str) -> Iterator[Crystal]:
-        try:
-            frames = ase.io.read(self.folder / key, ":")
-        except Exception as error:  # ASE's readers raise whatever a broken file leads to
-            text = str(error) or type(error).__name__
-            yield key, StructureError(f"cannot be read: {text}")
-            return
-        if not frames:
-            yield key, StructureError("cannot be read: there is no crystal in it")
+        name = self._names[key]
+        frames = read_crystals(name if name == STANDARD_INPUT else self.folder / name)
         for index, atoms in enumerate(frames):
             yield key if len(frames) == 1 else f"{key}#{index}", atoms
 
@@ -73,6 +104,18 @@ class Rows(Collection):
     selection: str = ""
 
     @property
+    def origin(self) -> str:
+        return self.address
+
+    def without(self, output: str | Path) -> "Rows":
+        same = str(output) == self.address
+        if not same and not is_address(output) and not is_address(self.address):
+            same = Path(output).resolve() == Path(self.address).resolve()
+        if same:
+            raise DataError(f"{output} is the source itself: write to another database")
+        return self
+
+    @property
     def name(self) -> str:
         path = urlsplit(self.address).path if is_address(self.address) else self.address
         return Path(path).name
@@ -83,7 +126,12 @@ class Rows(Collection):
 
     def read(self, key: str) -> Iterator[Crystal]:
         with connect(self.address) as db:
-            yield key, from_row(db.get(id=int(key.rsplit("#", 1)[1])))
+            try:
+                yield key, from_row(db.get(id=int(key.rsplit("#", 1)[1])))
+            except Exception as error:  # ASE's decoders raise whatever a damaged row leads to
+                kind = type(error).__name__
+                text = f"cannot be read: the row is damaged ({kind}: {error}); write it anew"
+                yield key, StructureError(text)
 
 
 def expand(patterns: Iterable[str]) -> Files:
@@ -101,7 +149,7 @@ def expand(patterns: Iterable[str]) -> Files:
         if not matches:
             raise DataError(f"no file matches {pattern!r}")
         names += matches
-    return Files(tuple(names))
+    return Files(tuple(names), Path.cwd())  # other processes may be in another folder
 
 
 def open_collection(source: str, selection: str = "", pattern: str = "*") -> Collection:
@@ -118,17 +166,21 @@ def open_collection(source: str, selection: str = "", pattern: str = "*") -> Col
         raise DataError(f"{source} is no ASE database: only rows of one can be selected")
     elif path.is_dir():
         files = (file for file in sorted(path.rglob(pattern)) if file.is_file())
-        names = (file.relative_to(path) for file in files)
-        visible = [n.as_posix() for n in names if not any(p.startswith(".") for p in n.parts)]
+        relative = (file.relative_to(path) for file in files)
+        visible = [n.as_posix() for n in relative if not any(p.startswith(".") for p in n.parts)]
         collection = Files(tuple(visible), path.resolve())
     elif path.is_file():
-        try:
-            lines = path.read_text().splitlines()
-        except UnicodeDecodeError as error:
-            raise DataError(f"{source} is no text file with one path on each line") from error
-        collection = Files(
-            tuple(line.strip() for line in lines if line.strip()), path.resolve().parent
-        )
+        content = path.read_bytes().removeprefix(BOM_UTF8)
+        if b"\0" in content:
+            raise DataError(
+                f"{source} is no text file with one path on each line: save it as UTF-8, or name "
+                "files with `predict`"
+            )
+        folder = path.resolve().parent
+        lines = [line for line in re.split("\r\n|\r|\n", os.fsdecode(content)) if line.strip()]
+        # blanks belong to a name if there is such a file
+        names = [line if os.path.exists(folder / line) else line.strip() for line in lines]
+        collection = Files(tuple(names), folder)
     else:
         raise DataError(f"{source}: no such folder, list of files or ASE database")
     if not collection.keys():
@@ -137,6 +189,9 @@ def open_collection(source: str, selection: str = "", pattern: str = "*") -> Col
 
 
 def _label(name: str) -> str:
-    """ASE databases refuse text that reads as a number, as file names of digits do."""
-    numeric = any(str_represents(name, kind) for kind in (bool, int, float))
-    return f"./{name}" if numeric else name
+    """The name as it can be printed and kept: bytes that are no text are escaped, and ASE databases
+    refuse text that reads as a number, as file names of digits do."""
+    signs = (c if c.isprintable() else c.encode("unicode_escape").decode() for c in name)
+    label = "".join(signs)
+    numeric = any(str_represents(label, kind) for kind in (bool, int, float))
+    return f"./{label}" if numeric else label

@@ -5,6 +5,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 import ase.db
+import numpy as np
 from ase import Atoms
 from ase.calculators.calculator import all_properties
 from ase.calculators.singlepoint import SinglePointCalculator
@@ -14,9 +15,7 @@ from ase.spacegroup import Spacegroup
 from ..errors import DataError
 from ..extras import extra
 from ..quantities import stored
-from .frozen import RECORD, results_of_others, searchable
-
-GIVEN = "given_"  # before a key of the user's that has the name of one of ours
+from .frozen import GIVEN, PAIRS, RECORD, results_of_others, searchable
 
 
 def is_address(path: str | Path) -> bool:
@@ -47,30 +46,54 @@ def write_rows(db: Database, images: Iterable[Atoms]) -> None:
     Raises DataError if something else in the info of a crystal cannot be stored.
     """
     for image in images:
-        info = dict(image.info)
-        results = image.calc.results if image.calc else {}
-        data = {}
-        for name, quantity in stored().items():
-            place = results if name in all_properties else info
-            if quantity.key in place:
-                data[quantity.key] = place[quantity.key]
-                info.pop(quantity.key, None)
-        if RECORD in info:
-            data[RECORD] = info.pop(RECORD)
-        ours = searchable(image)
-        pairs = {
-            (GIVEN + key if key in ours else key): value
-            for key, value in info.pop("key_value_pairs", {}).items()
-        }
-        if isinstance(info.get("spacegroup"), Spacegroup):
-            info["spacegroup"] = info["spacegroup"].no
         try:
-            db.write(image, key_value_pairs=pairs | ours, data={**data, "info": info})
-        except (AttributeError, TypeError, ValueError) as error:  # whatever ASE's encoder meets
+            pairs, data = _entries(image)
+            db.write(image, key_value_pairs=pairs, data=data)
+        # whatever ASE's encoder meets
+        except (AttributeError, TypeError, ValueError, OverflowError, RecursionError) as error:
             raise DataError(
                 f"{image.get_chemical_formula()}: its info cannot be stored in a database "
-                f"({error}); remove what is neither text, number nor array from {sorted(info)}"
+                f"({error}); remove what is neither text, number nor array from "
+                f"{sorted(map(str, image.info))}"
             ) from error
+
+
+def _entries(image: Atoms) -> tuple[dict, dict]:
+    """Key-value pairs and data of a row."""
+    info = dict(image.info)
+    results = image.calc.results if image.calc else {}
+    data = {}
+    for name, quantity in stored().items():
+        place = results if name in all_properties else info
+        if quantity.key in place:
+            data[quantity.key] = place[quantity.key]
+        if place is info:
+            info.pop(quantity.key, None)
+    if RECORD in info:
+        data[RECORD] = info.pop(RECORD)
+    ours = searchable(image)
+    given = {
+        (GIVEN + key if key in ours else key): value for key, value in info.pop(PAIRS, {}).items()
+    }
+    if isinstance(info.get("spacegroup"), Spacegroup):
+        info["spacegroup"] = info["spacegroup"].no
+    return plain(given | ours), {**data, "info": plain(info)}
+
+
+def plain(value):
+    """Numbers of numpy, also inside of dictionaries and lists, as Python's own, which databases
+    take; keys as text."""
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, np.ndarray):
+        return plain(value.tolist()) if value.dtype.kind in "OUSmM" or not value.ndim else value
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "backslashreplace")
+    if isinstance(value, dict):
+        return {str(plain(key)): plain(entry) for key, entry in value.items()}
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [plain(entry) for entry in value]
+    return value
 
 
 def from_row(row) -> Atoms:
@@ -78,10 +101,24 @@ def from_row(row) -> Atoms:
     atoms, data = row.toatoms(), dict(row.data)
     atoms.info |= data.pop("info", {})
     if row.key_value_pairs:
-        atoms.info["key_value_pairs"] = row.key_value_pairs
+        atoms.info[PAIRS] = row.key_value_pairs
     results = results_of_others(atoms)
-    ours = {key: data.pop(key) for key in stored() if key in all_properties and key in data}
+    ours = {
+        name: data.pop(name)
+        for name, quantity in stored().items()
+        if name in all_properties and _is_tensor(data.get(name), quantity.shape)
+    }
     if ours:
         atoms.calc = SinglePointCalculator(atoms, **results | ours)
     atoms.info |= data
     return atoms
+
+
+def _is_tensor(value, shape: tuple[int, ...]) -> bool:
+    """Whether a value of a row is an array of numbers of a shape, rather than what a user may keep
+    under the same name."""
+    try:
+        array = np.asarray(value)
+    except ValueError:  # lists of different lengths
+        return False
+    return array.shape == shape and array.dtype.kind in "fiu"

@@ -1,12 +1,14 @@
 """Files of crystals with their tensors: extended XYZ, trajectories, JSON, SQLite, PostgreSQL."""
 
+import sqlite3
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
 import ase.io
 from ase import Atoms
 
-from ..errors import DataError
+from ..errors import DataError, UnwritableError, located
 from ..models.upgrade import upgrade_record
 from ..storage import check_place, complete_file
 from .database import connect, from_row, is_address, write_rows
@@ -24,20 +26,64 @@ def save(path: str | Path, images: Sequence[Atoms], overwrite: bool = False) -> 
 
     Raises:
         OutputExistsError: there is such a file, and `overwrite` is False.
-        DataError: another kind of file.
+        DataError: another kind of file, or a crystal that it cannot hold.
+        UnwritableError: a disk that is full, a database out of reach, ...
     """
-    if is_address(path):
+    try:
+        if is_address(path):
+            with connect(path) as db:
+                write_rows(db, images)
+            return
+        path = Path(path)
+        check_output(path, overwrite)
+        with complete_file(path) as part:
+            _write(part, images)
+    except (OSError, sqlite3.Error) as error:
+        if isinstance(error, DataError):
+            raise
+        raise UnwritableError(
+            f"{path}: cannot be written ({error}); make room there, or choose another place"
+        ) from error
+
+
+def _write(path: Path, images: Sequence[Atoms]) -> None:
+    if path.suffix in DATABASES:
         with connect(path) as db:
             write_rows(db, images)
         return
-    path = Path(path)
-    check_output(path, overwrite)
-    with complete_file(path) as part:
-        if path.suffix in DATABASES:
-            with connect(part) as db:
-                write_rows(db, images)
-        else:
-            ase.io.write(part, images)
+    try:
+        # an open file, because ASE takes what follows an @ in a name for an index
+        with path.open("wb" if path.suffix == ".traj" else "w") as file:
+            ase.io.write(file, images, format=path.suffix[1:])
+    # whatever ASE's encoders meet
+    except (AttributeError, TypeError, ValueError, KeyError, RecursionError) as error:
+        formulas = ", ".join(dict.fromkeys(atoms.get_chemical_formula() for atoms in images[:3]))
+        raise DataError(
+            f"{formulas}: info or arrays cannot be stored in a {path.suffix} file ({error}); "
+            "remove what is neither text, number nor array"
+        ) from error
+
+
+def storable(
+    images: Sequence[Atoms], labels: Sequence[str], suffix: str = ".db"
+) -> tuple[list[Atoms], list[DataError]]:
+    """Those of the crystals that a file of a kind can hold, and why the others cannot be stored,
+    each error with the label of its crystal.
+
+    Every crystal is written to a file of its own for it: for the case that all at once failed.
+    """
+    good: list[Atoms] = []
+    failures: list[DataError] = []
+    with tempfile.TemporaryDirectory() as folder:
+        for i, (image, label) in enumerate(zip(images, labels, strict=True)):
+            part = Path(folder) / f"{i}{suffix}"
+            try:
+                _write(part, [image])
+                good.append(image)
+            except DataError as error:
+                failures.append(located(error, label))
+            part.unlink(missing_ok=True)
+    return good, failures
 
 
 def load(path: str | Path) -> list[Atoms]:
@@ -54,7 +100,7 @@ def load(path: str | Path) -> list[Atoms]:
         with connect(path) as db:
             images = [from_row(row) for row in db.select()]
     else:
-        images = list(ase.io.iread(path, ":"))
+        images = list(ase.io.iread(path, ":", do_not_split_by_at_sign=True))
     for image in images:
         if "uncertainty" in image.info.get(RECORD, {}):
             image.info[RECORD] = upgrade_record(image.info[RECORD])

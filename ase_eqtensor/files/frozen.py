@@ -7,8 +7,11 @@
 | model, hash, theory, flags, scalars, uncertainty | `atoms.info["eqtensor"]` | `row.data` |
 | k_vrh_gpa, eps_total, ... to select on | - | `row.key_value_pairs` |
 
-`freeze` makes the first form, `load` (formats.py) gives it for every kind of file.
+`freeze` makes the first form, `load` (formats.py) gives it for every kind of file. What the user
+had under one of these names is kept in `atoms.info` under given_NAME.
 """
+
+from collections.abc import Mapping
 
 import numpy as np
 from ase import Atoms
@@ -21,9 +24,16 @@ from ..prediction.prediction import Prediction
 from ..quantities import QUANTITIES, offered, scalars, stored
 
 RECORD = "eqtensor"  # key of `Prediction.record`
+GIVEN = "given_"  # before a name of the user's that is one of ours
+PAIRS = "key_value_pairs"  # of a database's row
 
 
-def freeze(atoms: Atoms, prediction: Prediction | None = None, source: str | None = None) -> Atoms:
+def freeze(
+    atoms: Atoms,
+    prediction: Prediction | None = None,
+    source: str | None = None,
+    origin: str | None = None,
+) -> Atoms:
     """A copy of a crystal that carries its tensors through ASE's writers.
 
     Args:
@@ -31,13 +41,15 @@ def freeze(atoms: Atoms, prediction: Prediction | None = None, source: str | Non
             calculator, if they belong to these positions.
         prediction: of this crystal; None takes that of its `EqTensorCalculator`. Several crystals
             may share one calculator: every copy has a calculator of its own.
-        source: where the crystal comes from, for the databases' key of this name.
+        source: label of the crystal, for the databases' key of this name.
+        origin: the folder or database that it comes from, likewise.
 
     Returns:
         Atoms in the same frame. What ASE has a name for (`dielectric_tensor`, (3, 3)) is among the
         results of a `SinglePointCalculator`, what it has none for in `info` under the key of the
         quantity (`elasticity_tensor_ev_per_ang3`, (6, 6), Voigt order xx yy zz yz xz xy), beside
         `eqtensor`, the dictionary of `Prediction.record`. Tensors that were refused are absent.
+        What the user had under such a name is in `info`, as given_NAME.
 
     Raises:
         TypeError: no prediction, and no `EqTensorCalculator` attached.
@@ -48,15 +60,26 @@ def freeze(atoms: Atoms, prediction: Prediction | None = None, source: str | Non
         raise prediction.error
     frozen = atoms.copy()
     results = results_of_others(atoms)
+    pairs = frozen.info.get(PAIRS, {})
+    if not isinstance(pairs, Mapping):  # something else of the user's under this name
+        frozen.info[GIVEN + PAIRS], pairs = frozen.info.pop(PAIRS), {}
+    places = {"source": source, "origin": origin}
+    places = {key: value for key, value in places.items() if value is not None}
+    if not is_record(atoms.info.get(RECORD)):  # else they are of an earlier prediction
+        frozen.info |= _given(frozen.info, results)
+        pairs = {GIVEN + key: pairs[key] for key in places if key in pairs} | pairs
+    else:
+        before = searchable(atoms)
+        pairs = {key: value for key, value in pairs.items() if before.get(key) != value}
     for name, quantity in stored().items():
         place = results if name in all_properties else frozen.info
-        if place is frozen.info:  # of an earlier prediction
-            place.pop(quantity.key, None)
+        for old in (results, frozen.info):
+            old.pop(quantity.key, None)
         if name in prediction:
             place[quantity.key] = prediction.tensors[name]
     frozen.info[RECORD] = prediction.record()
-    if source is not None:
-        frozen.info["key_value_pairs"] = frozen.info.get("key_value_pairs", {}) | {"source": source}
+    if places:
+        frozen.info[PAIRS] = pairs | places
     if results:
         frozen.calc = SinglePointCalculator(frozen, **results)
     return frozen
@@ -82,13 +105,41 @@ def tensors_of(frozen: Atoms) -> dict[str, np.ndarray]:
 tensors = tensors_of  # its name in version 0.1
 
 
+def is_record(value: object) -> bool:
+    """Whether it is the record of a prediction, rather than something of the user's."""
+    return isinstance(value, Mapping) and "sha256" in value
+
+
+def kept_as_given(atoms: Atoms, frozen: Atoms) -> list[str]:
+    """Names of the user's that `freeze` changed because the prediction has them: given_..."""
+    before, after = atoms.info, frozen.info
+    names = [key for key in after if key.startswith(GIVEN) and key not in before]
+    old, pairs = before.get(PAIRS), after.get(PAIRS, {})
+    told = old if isinstance(old, Mapping) else {}
+    return names + [key for key in pairs if key.startswith(GIVEN) and key not in told]
+
+
+def _given(info: Mapping, results: Mapping) -> dict:
+    """given_NAME -> value of the user's that has the name of a tensor of ours; also where that was
+    refused, because it would be taken for ours."""
+    given = {GIVEN + RECORD: info[RECORD]} if RECORD in info else {}
+    for key in (quantity.key for quantity in stored().values()):
+        if key in info:
+            given[GIVEN + key] = info[key]
+        if key in results:
+            place = f"{GIVEN}result_{key}" if GIVEN + key in given else GIVEN + key
+            given[place] = np.array(results[key])
+    return {name: value for name, value in given.items() if name not in info}
+
+
 def searchable(frozen: Atoms) -> dict[str, float | bool]:
     """What databases are searched by.
 
     Every scalar of the crystal's tensors, see `Quantity.scalars` (k_vrh_gpa, eps_total, ...), that
     is a finite number; for every tensor NAME_error_90, the relative error that nine crystals in ten
     stay below (elasticity_error_90, ...). Every flag of the prediction, such as likely_metal, is
-    True where it is raised and absent elsewhere.
+    True where it is raised and absent elsewhere, and so is NAME_FLAG for the tensors that it
+    concerns (dielectric_likely_metal, elasticity_unlike_training_data, ...).
     """
     arrays, record = tensors_of(frozen), frozen.info.get(RECORD, {})
     # records of version 0.1 have none
@@ -99,6 +150,8 @@ def searchable(frozen: Atoms) -> dict[str, float | bool]:
     for name, estimate in record.get("uncertainty", {}).items():
         if name in arrays and not QUANTITIES[name].inverse_of:
             keys[f"{QUANTITIES[name].stem}_error_90"] = estimate[RELATIVE]["0.9"]
+    for flag, names in record.get("concerns", {}).items():
+        keys |= {f"{QUANTITIES[name].stem}_{flag}": True for name in names if name in QUANTITIES}
     return keys | dict.fromkeys(record.get("flags", ()), True)
 
 

@@ -24,7 +24,7 @@ from ..errors import ModelError
 from ..network.model import Architecture, TensorNetwork
 from ..quantities import Quantity, offered
 from .card import Card, read_card, write_card
-from .training_crystals import TrainingCrystal, find, load_crystals, save_crystals
+from .training_crystals import TrainingCrystal, composition, find, load_crystals, save_crystals
 from .uncertainty import ErrorModel
 from .upgrade import CARD_FORMAT, upgrade_architecture
 
@@ -106,6 +106,21 @@ class Model:
                 f"read: {error}. Reinstall, or restore the file."
             ) from error
         return [crystal for crystal in crystals if self.folds != [crystal.fold]]
+
+    @cached_property
+    def known_insulators(self) -> frozenset[tuple[tuple[int, int], ...]]:
+        """Compositions, see `composition`, of the training crystals with a tensor that metals do
+        not have; empty without the list of training crystals."""
+        try:
+            crystals = self.training_crystals
+        except ModelError:
+            return frozenset()
+        insulators_only = {n for n, q in self.quantities.items() if q.insulators_only}
+        return frozenset(
+            composition(crystal.atoms.numbers)
+            for crystal in crystals
+            if crystal.atoms is not None and insulators_only & crystal.tensors.keys()
+        )
 
     def seen(self, atoms: Atoms) -> list[TrainingCrystal]:
         """Training crystals with the formula of `atoms`, the same structures first; see

@@ -1,8 +1,8 @@
 """The crystals that a model was trained on: was this one among them, and what is its true tensor?
 
 They lie beside the weights as NAME.crystals.npz. Rows of which only K and G were known are listed
-by formula and id, without structure and values. pymatgen and scipy are imported by the functions
-that need them: a prediction needs neither.
+by formula and id, without structure and values. pymatgen is imported by the function that needs it:
+a prediction does not.
 """
 
 import warnings
@@ -15,8 +15,8 @@ import numpy as np
 from ase import Atoms
 from numpy.typing import ArrayLike
 
-from ..crystal.symmetry import analyse, primitive
 from ..quantities import QUANTITIES, stored
+from .same_structure import ReducedCrystal, matched
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,8 +30,8 @@ class TrainingCrystal:
     atoms: its structure; None where only the formula is known.
     tensors: quantity name -> first-principles value (*shape), as in `QUANTITIES`. In the frame
         of `atoms`, or, in the answer of `find` with `same_structure`, of the crystal asked for.
-    same_structure: whether pymatgen's StructureMatcher (default tolerances, volumes scaled) takes
-        it for the crystal that was asked for; None where that cannot be said.
+    same_structure: whether it is the crystal that was asked for, see `find`; None where that cannot
+        be said.
     """
 
     source_id: str
@@ -41,6 +41,12 @@ class TrainingCrystal:
     atoms: Atoms | None = None
     tensors: dict[str, np.ndarray] = field(default_factory=dict)
     same_structure: bool | None = None
+
+
+def composition(numbers: np.ndarray) -> tuple[tuple[int, int], ...]:
+    """(atomic number, count in the formula unit) of each element, of atomic numbers (N,)."""
+    species, counts = np.unique(numbers, return_counts=True)
+    return tuple(zip(species.tolist(), (counts // np.gcd.reduce(counts)).tolist()))
 
 
 def reduced_formula(atoms: Atoms) -> str:
@@ -53,45 +59,39 @@ def reduced_formula(atoms: Atoms) -> str:
 
 
 def find(atoms: Atoms, crystals: Iterable[TrainingCrystal]) -> list[TrainingCrystal]:
-    """Those of `crystals` with the reduced formula of `atoms`, the same structures first."""
+    """Those of `crystals` with the reduced formula of `atoms`, the same structures first, of these
+    the closest first.
+
+    The same structure has the same space group (or its mirror image), a volume within
+    8 %, and, scaled to the same volume, a cell and sites that agree within the
+    tolerances of same_structure.py.
+
+    Raises StructureError for a cell too skewed to be reduced.
+    """
     formula = reduced_formula(atoms)
     alike = [crystal for crystal in crystals if crystal.formula == formula]
     if not alike:
         return []
-    cell = primitive(atoms, analyse(atoms))
+    asked = ReducedCrystal.of(atoms)
+    compared = [_compared(asked, crystal) for crystal in alike]
     order = (True, None, False)
-    compared = [_compared(cell, crystal) for crystal in alike]
-    return sorted(compared, key=lambda crystal: order.index(crystal.same_structure))
+    compared.sort(key=lambda entry: (order.index(entry[0].same_structure), entry[1]))
+    return [crystal for crystal, _ in compared]
 
 
-def _compared(cell: Atoms, crystal: TrainingCrystal) -> TrainingCrystal:
+def _compared(asked: ReducedCrystal, crystal: TrainingCrystal) -> tuple[TrainingCrystal, float]:
+    """The training crystal with `same_structure` and tensors in the frame of the one asked for,
+    and how far it is from that."""
     if crystal.atoms is None:
-        return crystal
-    rotation = rotation_between(primitive(crystal.atoms, analyse(crystal.atoms)), cell)
-    if rotation is None:
-        return replace(crystal, same_structure=False)
-    tensors = {
-        name: QUANTITIES[name].rotate(tensor, rotation) for name, tensor in crystal.tensors.items()
-    }
-    return replace(crystal, tensors=tensors, same_structure=True)
-
-
-def rotation_between(cell: Atoms, other: Atoms) -> np.ndarray | None:
-    """Orthogonal matrix Q (3, 3) that turns the crystal with the primitive cell `cell` into the
-    frame of that with the primitive cell `other`, x' = Q x, up to a small strain; None if they are
-    not the same structure."""
-    from pymatgen.core.structure_matcher import StructureMatcher
-    from pymatgen.io.ase import AseAtomsAdaptor
-    from scipy.linalg import polar
-
-    if len(cell) != len(other):
-        return None
-    first, second = (AseAtomsAdaptor.get_structure(atoms) for atoms in (cell, other))
-    match = StructureMatcher(primitive_cell=False).get_transformation(second, first)
+        return crystal, 0.0
+    match = matched(ReducedCrystal.of(crystal.atoms), asked)
     if match is None:
-        return None
-    lattice = match[0] @ first.lattice.matrix  # of `cell`, as it corresponds to that of `other`
-    return polar(np.linalg.solve(lattice, second.lattice.matrix))[0].T
+        return replace(crystal, same_structure=False), 0.0
+    tensors = {
+        name: QUANTITIES[name].rotate(tensor, match.rotation)
+        for name, tensor in crystal.tensors.items()
+    }
+    return replace(crystal, tensors=tensors, same_structure=True), match.distance
 
 
 def save_crystals(path: Path, crystals: Sequence[TrainingCrystal]) -> None:

@@ -15,7 +15,7 @@ from typing import Literal, get_args
 import torch
 from torch import nn
 
-from .members import map_channels, split_members
+from .members import DEVICE, DTYPE, map_channels, split_members
 
 ClassMode = Literal["shared", "gate", "full"]
 CLASS_MODES = get_args(ClassMode)
@@ -39,12 +39,13 @@ class ClassWeights(nn.Module):
         if mode not in CLASS_MODES:
             raise ValueError(f"class_mode={mode!r} is none of {', '.join(CLASS_MODES)}")
         self.mode = mode
-        initial = torch.randn(members, 1, *shape) * std
+        initial = torch.randn(members, 1, *shape, dtype=DTYPE, device=DEVICE) * std
         if mode == "full":
             initial = initial.expand(members, classes, *shape).clone()
         self.weight = nn.Parameter(initial)
         if mode == "gate":
-            self.gate = nn.Parameter(torch.zeros(members, classes, *shape[:-2], 1, shape[-1]))
+            factors = (members, classes, *shape[:-2], 1, shape[-1])
+            self.gate = nn.Parameter(torch.zeros(factors, dtype=DTYPE, device=DEVICE))
 
     def table(self) -> torch.Tensor:
         """Weights (members, classes, *shape), or (members, 1, *shape) if all classes share one."""

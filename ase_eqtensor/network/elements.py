@@ -9,7 +9,7 @@ import torch
 from ase.data import covalent_radii
 from torch import nn
 
-from .members import perceptron
+from .members import DEVICE, DTYPE, perceptron
 
 ELEMENTS = 119  # atomic numbers 0 ... 118
 NOBLE_GASES = (0, 2, 10, 18, 36, 54, 86, 118)
@@ -49,8 +49,9 @@ class ElementEmbedding(nn.Module):
 
     def __init__(self, width: int, members: int = 1):
         super().__init__()
-        self.learned = nn.Parameter(torch.randn(members, ELEMENTS, width) * 0.3)
-        table = torch.from_numpy(descriptors())
+        learned = torch.randn(members, ELEMENTS, width, dtype=DTYPE, device=DEVICE)
+        self.learned = nn.Parameter(learned * 0.3)
+        table = torch.from_numpy(descriptors()).to(DTYPE)
         self.register_buffer("table", table, persistent=False)
         self.described = perceptron(members, table.shape[1], width, width)
 

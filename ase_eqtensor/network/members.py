@@ -3,10 +3,15 @@
 Members share geometry, symmetry and the work per edge, so an ensemble is built as one network with
 M groups of channels. Every parameter has the member as its first axis; a single network is an
 ensemble of one. Features keep the members' channels side by side, (..., M C).
+
+Parameters are drawn in single precision on the CPU, whatever torch's default type and device are:
+a program may have set them for networks of its own. A network is moved once it is made.
 """
 
 import torch
 from torch import nn
+
+DTYPE, DEVICE = torch.float32, "cpu"  # of parameters as they are drawn
 
 
 def split_members(x: torch.Tensor, members: int) -> torch.Tensor:
@@ -39,8 +44,10 @@ class MemberLinear(nn.Module):
     def __init__(self, members: int, fan_in: int, fan_out: int):
         super().__init__()
         bound = fan_in**-0.5
-        self.weight = nn.Parameter(torch.empty(members, fan_in, fan_out).uniform_(-bound, bound))
-        self.bias = nn.Parameter(torch.empty(members, 1, fan_out).uniform_(-bound, bound))
+        weight = torch.empty(members, fan_in, fan_out, dtype=DTYPE, device=DEVICE)
+        bias = torch.empty(members, 1, fan_out, dtype=DTYPE, device=DEVICE)
+        self.weight = nn.Parameter(weight.uniform_(-bound, bound))
+        self.bias = nn.Parameter(bias.uniform_(-bound, bound))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return map_channels(x, self.weight, self.bias)

@@ -6,7 +6,7 @@ from torch import nn
 from ..crystal.graph import GraphBatch
 from ..tensors.irreps import Irreps
 from .convolution import blocks_by_l
-from .members import perceptron, split_members
+from .members import DEVICE, DTYPE, perceptron, split_members
 
 
 def crystal_mean(features: torch.Tensor, graph: GraphBatch) -> torch.Tensor:
@@ -28,7 +28,11 @@ class Readout(nn.Module):
         self.gates = [channels[l] for l in irreps if l > 0]
         self.scalars = perceptron(members, channels[0], hidden, irreps.get(0, 0) + sum(self.gates))
         self.mix = nn.ParameterDict(
-            {str(l): torch.randn(members, channels[l], mul) for l, mul in irreps.items() if l > 0}
+            {
+                str(l): torch.randn(members, channels[l], mul, dtype=DTYPE, device=DEVICE)
+                for l, mul in irreps.items()
+                if l > 0
+            }
         )
 
     def forward(self, pooled: torch.Tensor) -> torch.Tensor:

@@ -22,7 +22,8 @@ class Prediction(Mapping):
 
     tensors: name -> array, see `ase_eqtensor.QUANTITIES` for shapes and units.
     refused: name -> error.
-    warnings: what a user should know about the crystal; `flags` are their machine-readable names.
+    warnings: what a user should know about the crystal; `flags` are their machine-readable names,
+        `concerns` says which tensors each is about.
     scalars: what follows from the tensors, by the names of `Quantity.scalars`: k_vrh_gpa, eps_inf,
         ...; NaN where a crystal has no such number.
     uncertainty: name of a tensor -> how far off it may be; empty if the model was never calibrated.
@@ -39,6 +40,15 @@ class Prediction(Mapping):
     @property
     def flags(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys(warning.flag for warning in self.warnings))
+
+    @property
+    def concerns(self) -> dict[str, tuple[str, ...]]:
+        """Flag -> names of the tensors that it concerns; empty where it concerns all of them."""
+        concerns: dict[str, tuple[str, ...]] = {}
+        for warning in self.warnings:
+            names = (*concerns.get(warning.flag, ()), *(warning.properties or ()))
+            concerns[warning.flag] = tuple(dict.fromkeys(names))
+        return concerns
 
     @property
     def error(self) -> EqTensorError | None:
@@ -61,7 +71,9 @@ class Prediction(Mapping):
         """JSON-able account of what was computed: provenance, flags, scalars and uncertainty."""
         scalars = {name: x if isfinite(x) else None for name, x in self.scalars.items()}
         uncertainty = {name: estimate.to_dict() for name, estimate in self.uncertainty.items()}
-        told = {"flags": list(self.flags), "scalars": scalars, "uncertainty": uncertainty}
+        concerns = {flag: list(names) for flag, names in self.concerns.items()}
+        flags = {"flags": list(self.flags), "concerns": concerns}
+        told = flags | {"scalars": scalars, "uncertainty": uncertainty}
         return self.provenance | told
 
     def __getitem__(self, name: str) -> np.ndarray:

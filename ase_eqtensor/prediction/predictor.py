@@ -10,8 +10,16 @@ from ase import Atoms
 from tqdm import tqdm
 
 from ..crystal.graph import collate
-from ..errors import EqTensorError, ModelError, UnfamiliarWarning, located
+from ..errors import (
+    EqTensorError,
+    EqTensorWarning,
+    MetalWarning,
+    ModelError,
+    UnfamiliarWarning,
+    located,
+)
 from ..models.store import Model
+from ..models.training_crystals import composition
 from ..models.uncertainty import Uncertainty
 from ..quantities import Density, heads
 from .prediction import Prediction
@@ -193,8 +201,17 @@ class Predictor:
                 tensors[name] = quantity.to_ase(arrays[name])
         names = [s.name for name in tensors for s in self.model.quantities[name].scalars]
         uncertainty = {name: uncertainty[name] for name in tensors if name in uncertainty}
-        warnings = list(crystal.warnings)
-        if unfamiliar := tuple(n for n, estimate in uncertainty.items() if estimate.unfamiliar):
+        warnings = self._warnings(crystal)
+        # of what a metal does not have, nothing is left to be said
+        spoken_for = {
+            n for w in warnings if isinstance(w, MetalWarning) for n in w.properties or ()
+        }
+        unfamiliar = tuple(
+            name
+            for name, estimate in uncertainty.items()
+            if estimate.unfamiliar and name not in spoken_for
+        )
+        if unfamiliar:
             warnings.append(
                 UnfamiliarWarning(
                     f"{crystal.formula} is unlike the training data of model "
@@ -206,6 +223,15 @@ class Predictor:
         return self._prediction(
             tensors, refused, tuple(warnings), {n: scalars[n] for n in names}, uncertainty
         )
+
+    def _warnings(self, crystal: PreparedCrystal) -> list[EqTensorWarning]:
+        """Those of the preparation; a crystal whose composition is that of an insulator in the
+        training data is no metal, whatever its composition suggests."""
+        warnings = list(crystal.warnings)
+        if any(isinstance(warning, MetalWarning) for warning in warnings):
+            if composition(crystal.graph.numbers) in self.model.known_insulators:
+                warnings = [w for w in warnings if not isinstance(w, MetalWarning)]
+        return warnings
 
     def _prediction(
         self, tensors=None, refused=None, warnings=(), scalars=None, uncertainty=None

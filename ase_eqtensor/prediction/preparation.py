@@ -8,6 +8,7 @@ from ase import Atoms
 from ase.data import chemical_symbols
 
 from ..crystal.graph import CrystalGraph, build_graph
+from ..crystal.lattice import compact
 from ..crystal.metals import is_likely_metal
 from ..crystal.symmetry import analyse, primitive
 from ..crystal.validation import as_atoms, check_structure, structure_warnings
@@ -66,6 +67,7 @@ class Preparation:
         """Prepare ASE atoms or a pymatgen structure; raises StructureError for bad input."""
         atoms = as_atoms(structure)
         check_structure(atoms)
+        atoms = compact(atoms)  # in the same frame
         warnings = structure_warnings(atoms)
         refused, untrained = self._element_coverage(atoms)
         if self.insulators_only and is_likely_metal(atoms):

@@ -1,19 +1,30 @@
 """How a model is run: the settings that calculator, commands and screens share."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 import torch
 
 from ..crystal.symmetry import DEFAULT_SYMPREC, MAX_SYMPREC
+from ..errors import SettingError
 
 DTYPES = ("float32", "float64")
+
+
+def devices() -> list[str]:
+    """The torch devices of this machine that a network can run on."""
+    there = ["cpu"]
+    for kind in ("cuda", "xpu"):
+        if getattr(torch, kind).is_available():
+            there += [f"{kind}:{i}" for i in range(getattr(torch, kind).device_count())]
+    return there
 
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
     """Settings of a prediction, passed as a whole from the calculator to the preparation.
 
-    device: torch device of the network.
+    device: torch device of the network, "cpu", "cuda", "cuda:1", ...
     dtype: precision of the network, "float32" or "float64"; the tensor algebra and all results are
         float64 in either case.
     project: make tensors exactly invariant under the crystal's point group.
@@ -22,7 +33,8 @@ class Settings:
     allow_untrained_elements: predict for elements that the training data of a quantity lack, with a
         warning, instead of refusing that quantity.
 
-    Raises ValueError for a dtype or symprec that there is not.
+    Raises SettingError for a device that this machine lacks, and for a dtype or symprec that does
+    not exist.
     """
 
     device: str = "cpu"
@@ -33,10 +45,13 @@ class Settings:
     allow_untrained_elements: bool = False
 
     def __post_init__(self):
+        object.__setattr__(self, "device", str(self.device))  # of a torch.device
+        if self.device != "cpu":  # other devices take long to be looked for
+            _check_device(self.device)
         if self.dtype not in DTYPES:
-            raise ValueError(f"dtype={self.dtype!r}: choose 'float32' or 'float64'")
+            raise SettingError(f"dtype={self.dtype!r}: choose 'float32' or 'float64'")
         if not 0 < self.symprec <= MAX_SYMPREC:
-            raise ValueError(f"symprec={self.symprec!r}: choose a length in (0, {MAX_SYMPREC}] Å")
+            raise SettingError(f"symprec={self.symprec!r}: choose a length in (0, {MAX_SYMPREC}] Å")
 
     @property
     def torch_dtype(self) -> torch.dtype:
@@ -47,6 +62,25 @@ class Settings:
         settings = asdict(self)
         del settings["device"]
         return settings
+
+    def changed(self, **changes) -> dict[str, Any]:
+        """Those of `changes`, setting -> value, that differ from these settings.
+
+        Raises SettingError as the class does.
+        """
+        new, old = asdict(replace(self, **changes)), asdict(self)
+        return {name: new[name] for name in changes if new[name] != old[name]}
+
+
+def _check_device(device: str) -> None:
+    """Raise SettingError for a device, by its name, that PyTorch does not find."""
+    there = devices()
+    if device not in there and device not in {name.partition(":")[0] for name in there}:
+        raise SettingError(
+            f"device={device!r}: PyTorch {torch.__version__} finds {', '.join(map(repr, there))} "
+            "here and nothing else; choose from these, or install the PyTorch build and the driver "
+            "of your accelerator"
+        )
 
 
 DEFAULTS = Settings()

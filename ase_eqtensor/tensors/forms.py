@@ -21,8 +21,8 @@ class Form:
 
     irreps: what it consists of, degree l -> multiplicity, ascending.
     shape: of the array; () for a number.
-    basis: gives (n, *shape) float64, the orthonormal arrays of the n irreps components, ordered by
-        l, copy of the irrep, m.
+    basis: gives (n, *shape) float64 on the CPU, the orthonormal arrays of the n irreps components,
+        ordered by l, copy of the irrep, m.
     rotate: takes arrays (..., *shape) and orthogonal matrices (..., 3, 3), proper or not, to the
         arrays (..., *shape) of the rotated tensors.
     """
@@ -75,6 +75,6 @@ def rotate_mandel(matrix: np.ndarray, rotation: np.ndarray) -> np.ndarray:
     return rotate_rank2(matrix, mandel_rotation(rotation))
 
 
-NUMBER = Form({0: 1}, (), lambda: torch.ones(1, dtype=torch.float64), lambda array, rotation: array)
+NUMBER = Form({0: 1}, (), lambda: torch.from_numpy(np.ones(1)), lambda array, rotation: array)
 SYMMETRIC = Form(RANK2, (3, 3), rank2_basis, rotate_rank2)  # symmetric, Cartesian
 MANDEL = Form(STIFFNESS, (6, 6), stiffness_basis, rotate_mandel)  # elastic, Mandel

@@ -46,8 +46,8 @@ def parse_irreps(text: str) -> Irreps:
 @cache
 @torch.inference_mode(False)
 def rank2_basis() -> torch.Tensor:
-    """(6, 3, 3) float64, Cartesian: T = sum_i t_i basis[i] for the components t of 0e + 2e."""
-    isotropic = torch.eye(3, dtype=torch.float64)[None] / 3**0.5
+    """(6, 3, 3) float64, CPU, Cartesian: T = sum_i t_i basis[i] for the components t of 0e + 2e."""
+    isotropic = torch.eye(3, dtype=torch.float64, device="cpu")[None] / 3**0.5
     deviatoric = clebsch_gordan(1, 1, 2).permute(2, 0, 1) * 5**0.5
     return torch.cat([isotropic, deviatoric])
 
@@ -55,12 +55,12 @@ def rank2_basis() -> torch.Tensor:
 @cache
 @torch.inference_mode(False)
 def stiffness_basis() -> torch.Tensor:
-    """(21, 6, 6) float64: C_Mandel = sum_i c_i basis[i] for the components c of 2x0e+2x2e+1x4e.
+    """(21, 6, 6) float64, CPU: C_Mandel = sum_i c_i basis[i], c the components of 2x0e+2x2e+1x4e.
 
     The two scalars belong to the volumetric and the deviatoric projector: an isotropic material
     has c_0 = 3K and c_1 = sqrt(5) 2G.
     """
-    mandel = torch.as_tensor(MANDEL_MATRICES, dtype=torch.float64)
+    mandel = torch.from_numpy(MANDEL_MATRICES)
     strain = torch.einsum("pij,Iij->pI", rank2_basis(), mandel)  # irreps of strain in Mandel form
     volume, deviator = strain[0], strain[1:]
     couple = torch.einsum("I,mJ->mIJ", volume, deviator) / 2**0.5

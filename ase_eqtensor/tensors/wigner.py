@@ -63,9 +63,10 @@ def _table() -> dict[str, np.ndarray]:
 
 
 def _from_e3nn(l1: int, l2: int, l3: int) -> torch.Tensor:
-    from e3nn import o3
+    with torch.device("cpu"):  # e3nn makes constants on the default device, also when imported
+        from e3nn import o3
 
-    return o3.wigner_3j(l1, l2, l3, dtype=torch.float64, device="cpu")
+        return o3.wigner_3j(l1, l2, l3, dtype=torch.float64, device="cpu")
 
 
 def write_table() -> None:

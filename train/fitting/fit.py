@@ -28,6 +28,10 @@ from ase_eqtensor.train.folds import Split
 from ase_eqtensor.train.recipes.recipe import Recipe
 from ase_eqtensor.train.targets import DATASETS
 
+# what a run leaves in its folder
+CHECKPOINTS, LOGS = "checkpoints", "logs"
+LAST_CHECKPOINT = f"{CHECKPOINTS}/last.ckpt"
+
 
 class TrainingSamples(NamedTuple):
     """What a run trains on, and what it is validated on."""
@@ -98,7 +102,7 @@ def fit(
     )
     batches = training_loader(samples.train, recipe.batch_size, recipe.seed)
     module = TensorModule(architecture, recipe, steps=len(batches) * recipe.epochs)
-    checkpoints = folder / "checkpoints"
+    checkpoints = folder / CHECKPOINTS
     best = ModelCheckpoint(checkpoints, "best", monitor="val_score", enable_version_counter=False)
     # after `best`, the state of which it holds; every epoch, where save_last follows `best` alone
     last = ModelCheckpoint(checkpoints, "last", enable_version_counter=False)
@@ -110,7 +114,7 @@ def fit(
         strategy="auto" if devices == 1 else "ddp_spawn_find_unused_parameters_true",
         use_distributed_sampler=False,
         gradient_clip_val=recipe.gradient_clip,
-        logger=CSVLogger(folder, name="logs"),
+        logger=CSVLogger(folder, name=LOGS),
         log_every_n_steps=len(batches),
         enable_progress_bar=progress,
         enable_model_summary=False,
@@ -122,7 +126,7 @@ def fit(
             LearningRateMonitor("epoch"),
         ],
     )
-    reached = checkpoints / "last.ckpt"
+    reached = folder / LAST_CHECKPOINT
     trainer.fit(
         module,
         batches,

@@ -90,8 +90,10 @@ class TensorModule(L.LightningModule):
         optimizer = torch.optim.AdamW(
             self.parameters(), recipe.learning_rate, weight_decay=recipe.weight_decay, fused=True
         )
+        # the rise takes a step at least, and so does the fall
+        steps = max(self.steps, 3)
         schedule = torch.optim.lr_scheduler.OneCycleLR(
-            optimizer, recipe.learning_rate, total_steps=self.steps, pct_start=0.05
+            optimizer, recipe.learning_rate, total_steps=steps, pct_start=max(0.05, 2 / steps)
         )
         return {
             "optimizer": optimizer,

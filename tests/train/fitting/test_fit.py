@@ -192,6 +192,19 @@ def test_finished_runs_are_not_overwritten(trained):
         train(database, small_recipe(epochs=1), path.parent)
 
 
+def test_a_run_that_failed_can_be_started_again(trained, tmp_path):
+    database, _ = trained
+    with pytest.raises(DataError, match="no training database"):
+        train(tmp_path / "missing.db", small_recipe(epochs=1), tmp_path / "run")
+    (tmp_path / "run" / "logs").mkdir(parents=True)  # of one that failed a little later
+    (tmp_path / "run" / "recipe.json").write_text("{}")
+    assert train(database, small_recipe(epochs=1), tmp_path / "run").is_file()
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.tex").write_text("mine")
+    with pytest.raises(DataError, match="not empty"):
+        train(database, small_recipe(epochs=1), tmp_path / "mine")
+
+
 @pytest.mark.filterwarnings("ignore::ase_eqtensor.errors.UntrainedElementWarning")
 def test_report(trained):
     database, path = trained

@@ -1,0 +1,200 @@
+"""Reads crystals from files: one way in for every command.
+
+ASE does the reading. What it does of its own accord with names (`@` splits off an index, some words
+in a name choose a format) is not done: a name is taken literally, and its ending decides. CIF has
+checks of its own, see cif.py.
+"""
+
+import codecs
+import io
+import sys
+import tempfile
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+import ase.io
+from ase import Atoms
+from ase.io.formats import UnknownFileTypeError, filetype, open_with_compression
+
+from ..errors import EqTensorError, StructureError
+from .cif import read_cif, reason_of
+from .database import connect, from_row
+
+STANDARD_INPUT = "-"
+CIF = (".cif", ".mcif")
+EXTENDED_XYZ = (".extxyz", ".xyz")
+DATABASES = (".db", ".json")
+COMPRESSIONS = (".gz", ".bz2", ".xz")
+MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"),
+         (codecs.BOM_UTF16_BE, "utf-16"))  # fmt: skip
+
+Frame = Atoms | StructureError
+
+
+def read_crystals(path: str | Path) -> list[Frame]:
+    """All crystals of a file in any format that ASE reads, or why one of them cannot be read.
+
+    Args:
+        path: of the file, compressed (.gz, .bz2, .xz) or not, taken literally; "-" is standard
+            input, the format of which is told from its content.
+
+    Returns:
+        Never an empty list: a file without crystals, or no file, gives one StructureError, whose
+        message says what is wrong and what to do, without the name of the file.
+    """
+    if str(path) == STANDARD_INPUT:
+        return _read_copy(sys.stdin.buffer.read(), "stdin")
+    path = Path(path)
+    try:
+        if path.is_dir() and not (path / "metadata.json").exists():  # of a trajectory in a folder
+            return [StructureError(_cannot("it is a folder: name the files in it (FOLDER/*.cif)"))]
+        if not path.exists():
+            return [StructureError(_cannot(f"there is no such file ({path})"))]
+        if not path.is_dir() and not path.is_file():  # a pipe can be read once only
+            return _read_copy(path.read_bytes(), path.name)
+        frames = list(_frames(path))
+    except UnknownFileTypeError:
+        text = "ASE knows no such format: convert it to CIF, POSCAR or extended XYZ"
+        frames = [StructureError(_cannot(text))]
+    except EqTensorError as error:
+        frames = [StructureError(_cannot(str(error)))]
+    except OSError as error:
+        frames = [StructureError(_cannot(f"{error.strerror or error}; check the file"))]
+    except Exception as error:  # ASE's readers raise whatever a broken file leads to
+        frames = [_damaged(error)]
+    return frames or [StructureError(_cannot("there is no crystal in it"))]
+
+
+def _frames(path: Path) -> Iterator[Frame]:
+    inner = path.with_suffix("") if path.suffix.lower() in COMPRESSIONS else path
+    suffix = inner.suffix.lower()
+    if path.is_file() and path.stat().st_size == 0:
+        raise StructureError("the file is empty")
+    if path.is_dir():
+        kind = "bundletrajectory"
+    elif suffix in CIF:
+        kind = "cif"
+    elif suffix in EXTENDED_XYZ:
+        kind = "extxyz"
+    elif suffix in DATABASES and inner is path and _is_database(path):
+        yield from _rows(path)
+        return
+    else:
+        # by an absolute path, because names such as postgres.vasp read as addresses otherwise
+        kind = filetype(str(path.absolute()))
+    if kind == "cif":
+        for crystal in read_cif(_text(path)):
+            told = isinstance(crystal, StructureError)
+            yield StructureError(_cannot(str(crystal))) if told else crystal
+    elif kind == "extxyz":
+        yield from _extended_xyz(_text(path))
+    elif (marked := _bytes(path, 4)) and marked.startswith(tuple(mark for mark, _ in MARKS)):
+        yield from ase.io.read(io.StringIO(_text(path)), ":", format=kind)
+    else:
+        frames = ase.io.iread(str(path.absolute()), ":", format=kind, do_not_split_by_at_sign=True)
+        yield from _until_damaged(frames)
+
+
+def _until_damaged(frames: Iterator[Atoms]) -> Iterator[Frame]:
+    """Frames up to one that cannot be read, and that as an error: where the next one begins is not
+    known."""
+    read = 0
+    try:
+        for atoms in frames:
+            yield atoms
+            read += 1
+    except UnknownFileTypeError:
+        raise
+    except Exception as error:
+        if not read:
+            raise
+        yield _damaged(error, "; neither can what follows it")
+
+
+def _extended_xyz(text: str) -> Iterator[Frame]:
+    """Frame by frame, so that a bad comment line or number costs its frame only."""
+    lines, start = io.StringIO(text).readlines(), 0
+    while start < len(lines):
+        announced = lines[start].strip()
+        if not announced:
+            start += 1
+            continue
+        if not announced.isdecimal():
+            reason = f"line {start + 1} must be a number of atoms, not {announced!r}"
+            yield StructureError(_cannot(f"{reason}; neither can what follows it"))
+            return
+        end = start + 2 + int(announced)
+        while end < len(lines) and lines[end].lstrip().startswith("VEC"):  # a cell after the atoms
+            end += 1
+        if end > len(lines):
+            yield StructureError(
+                _cannot(
+                    f"the file ends before the {announced} atoms of line "
+                    f"{start + 1}: it is incomplete"
+                )
+            )
+            return
+        yield _extended_xyz_frame("".join(lines[start:end]))
+        start = end
+
+
+def _extended_xyz_frame(text: str) -> Frame:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of keys that are no arrays
+            frame = ase.io.read(io.StringIO(text), format="extxyz")
+    except Exception as error:
+        return _damaged(error)
+    assert isinstance(frame, Atoms)  # a list is what slices give
+    return frame
+
+
+def _rows(path: Path) -> Iterator[Frame]:
+    with connect(path) as db:
+        for row in db.select():
+            try:
+                yield from_row(row)
+            except Exception as error:
+                yield _damaged(error)
+
+
+def _is_database(path: Path) -> bool:
+    with path.open("rb") as file:
+        start = file.read(4096)
+    return start.startswith(b"SQLite format 3") or b'"ids"' in start or b'"numbers"' in start
+
+
+def _read_copy(content: bytes, name: str) -> list[Frame]:
+    with tempfile.TemporaryDirectory() as folder:
+        text = content.lstrip(codecs.BOM_UTF8).lstrip()
+        is_cif = text[:5].lower() == b"data_" or b"\ndata_" in text[:10_000].lower()
+        copy = Path(folder) / (f"{name}.cif" if is_cif else name)
+        copy.write_bytes(content)
+        return read_crystals(copy)
+
+
+def _bytes(path: Path, size: int = -1) -> bytes:
+    with open_with_compression(str(path), "rb") as file:
+        return file.read(size)
+
+
+def _text(path: Path) -> str:
+    """The text of a file: UTF-8 or UTF-16 with a mark, UTF-8, or Latin 1 as CIF of old."""
+    content = _bytes(path)
+    for mark, encoding in MARKS:
+        if content.startswith(mark):
+            return content.decode(encoding)
+    try:
+        return content.decode("utf-8")
+    except UnicodeDecodeError:
+        return content.decode("latin-1")
+
+
+def _damaged(error: Exception, more: str = "") -> StructureError:
+    reason = f"it is damaged, or of another format than its name says ({reason_of(error)})"
+    return StructureError(_cannot(f"{reason}{more}"))
+
+
+def _cannot(reason: str) -> str:
+    return f"cannot be read: {reason}"
