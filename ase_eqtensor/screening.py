@@ -100,7 +100,10 @@ def screen(
     with _held(output):
         rows = _rows(output, calculator_of(*recipe).todict())
         done: dict[str, set[tuple[str, str]]] = defaultdict(set)  # item -> labels, fingerprints
+        old: dict[str, list[int]] = defaultdict(list)  # label -> rows of this collection
         for row in rows:
+            if row.origin == crystals.origin:
+                old[row.label].append(row.id)
             done[row.label.rsplit("#", 1)[0]].add((row.label, row.fingerprint))
             done[row.label].add((row.label, row.fingerprint))
         keys = crystals.keys()
@@ -109,12 +112,12 @@ def screen(
         report = Screened(present=len(rows))
         for i, result in enumerate(in_parallel(_predict, calls, workers, backend, address)):
             images, failures, given = result
-            labels = {image.info["key_value_pairs"]["source"] for image in images}
-            changed = [r.id for r in rows if _replaced(r, crystals.origin, labels)]
+            names = [image.info["key_value_pairs"]["source"] for image in images]
+            # what is predicted anew has changed since
+            changed = [number for name in set(names) for number in old.get(name, ())]
             try:
                 _write(output, images, changed)
             except DataError:
-                names = [image.info["key_value_pairs"]["source"] for image in images]
                 images, errors = storable(images, names)
                 if not errors:
                     raise
@@ -174,11 +177,6 @@ def _write(output: str | Path, images: list[Atoms], changed: list[int]) -> None:
         if changed:
             db.delete(changed)
         write_rows(db, images)
-
-
-def _replaced(row: _Row, origin: str, labels: set[str]) -> bool:
-    """Whether a row is of a crystal that has changed since: these are predicted anew."""
-    return row.origin == origin and row.label in labels
 
 
 @contextmanager

@@ -1,7 +1,5 @@
 """Lattices without regard to the vectors that span them: reduced cells, and planes of a lattice."""
 
-from itertools import product
-
 import numpy as np
 from ase import Atoms
 from ase.geometry import minkowski_reduce
@@ -62,7 +60,7 @@ def planes_wider_than(cell: np.ndarray, spacing: float) -> np.ndarray:
     """
     # G.a = h for every lattice vector a, so |h| <= |G| |a|
     limits = np.floor(np.linalg.norm(cell, axis=1) / spacing).astype(int)
-    hkl = np.array(list(product(*(range(-n, n + 1) for n in limits))))
+    hkl = np.indices(2 * limits + 1).reshape(3, -1).T - limits
     hkl = hkl[len(hkl) // 2 + 1 :]  # the second half has the opposites of the first
     vectors = hkl[np.gcd.reduce(hkl, axis=1) == 1] @ np.linalg.inv(cell).T
     lengths = np.linalg.norm(vectors, axis=1)
