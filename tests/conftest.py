@@ -16,6 +16,7 @@ sys.path.append(str(ROOT))  # last, for the studies, which the installed package
 
 from networks import card, tiny_network  # noqa: E402
 
+from ase_eqtensor import EqTensorCalculator  # noqa: E402
 from ase_eqtensor.models.store import Model, load_model, save_model  # noqa: E402
 
 
@@ -68,3 +69,8 @@ def weights(tmp_path_factory):
 @pytest.fixture(scope="session")
 def model(weights) -> Model:
     return load_model(weights)
+
+
+@pytest.fixture
+def calc(model):
+    return EqTensorCalculator(model)

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from ..errors import EqTensorError
 from ..prediction.settings import DEFAULTS
 
 FAILED, PARTLY_FAILED = 1, 3  # exit codes; 2 is that of wrong arguments
@@ -56,6 +57,12 @@ def with_settings(command: Callable[..., None]) -> Callable[..., None]:
         parameters.append(inspect.Parameter(name, kind, default=default, annotation=annotation))
     wrapped.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
     return wrapped
+
+
+def tell_of_failures(failures: Iterable[EqTensorError]) -> None:
+    """Say why crystals were left out, each error in full."""
+    for failure in failures:
+        messages.print(str(failure), markup=False)
 
 
 def tell_of_given(names: Iterable[str]) -> None:

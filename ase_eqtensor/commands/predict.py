@@ -18,6 +18,7 @@ from .app import (
     Workers,
     app,
     messages,
+    tell_of_failures,
     tell_of_given,
     with_settings,
 )
@@ -77,8 +78,7 @@ def predict(
         chunk = calculator.predictor.predict_labelled(crystals[i : i + CHUNK], workers)
         predicted += chunk[0]
         failures += chunk[1]
-    for failure in failures:
-        messages.print(str(failure), markup=False)
+    tell_of_failures(failures)
     if predicted:
         show = print_json if as_json else print_csv if as_csv else print_table
         show(calculator.model, predicted)
@@ -108,7 +108,6 @@ def _save(output: str, predicted: list[Labelled], overwrite: bool) -> list[DataE
             raise error
         if images:
             save(output, images, overwrite)
-        for failure in failures:
-            messages.print(str(failure), markup=False)
+        tell_of_failures(failures)
         return failures
     return []

@@ -19,6 +19,7 @@ from .app import (
     Workers,
     app,
     messages,
+    tell_of_failures,
     with_settings,
 )
 
@@ -76,8 +77,7 @@ def report(
                 raise error
             else:
                 failures.append(error)
-    for failure in failures:
-        messages.print(str(failure), markup=False)
+    tell_of_failures(failures)
     if failures:
         raise typer.Exit(PARTLY_FAILED if len(failures) < len(pages) else FAILED)
 

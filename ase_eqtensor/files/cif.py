@@ -27,6 +27,7 @@ SAME_SITE = 0.1  # Å; coordinates of special positions are rounded
 FORMULA_TOLERANCE = 0.01  # relative, of the share of an element
 FULL_OCCUPANCY = 0.99
 SITES = "_atom_site_"
+COUNTED = re.compile(r"([A-Z][a-z]?)\s*(\d+\.?\d*|\.\d+)?(?:\(\d+\))?")  # O2 in a formula
 MOMENTS = ("_atom_site_moment.label", "_atom_site_moment_label")
 MOMENT_AXES = ("crystalaxis", "cartn")
 DAMAGED = ("Wrong number", "Badly formed", "Duplicated loop")  # what ASE's parser only warns of
@@ -97,9 +98,7 @@ def _crystal(block: CIFBlock) -> Atoms:
 def _expand(
     block: CIFBlock, sites: Atoms, operations: Operations, formula: dict[str, float] | None
 ) -> Atoms:
-    occupancies = block.get("_atom_site_occupancy")
-    if occupancies is not None and not isinstance(occupancies, list):
-        occupancies = [occupancies]
+    occupancies = _column(block, "_atom_site_occupancy")
     number = operations.number or 1
     group = spacegroup_from_data(
         no=number,
@@ -199,8 +198,7 @@ def _element(text: str, is_label: bool, elements: set[str]) -> str:
 def _stated_formula(block: CIFBlock) -> dict[str, float] | None:
     """Element -> count of _chemical_formula_sum; None where there is none to compare with."""
     text = str(block.get("_chemical_formula_sum", "")).strip("'\" \n")
-    parts = re.findall(r"([A-Z][a-z]?)\s*(\d+\.?\d*|\.\d+)?(?:\(\d+\))?", text)
-    rest = re.sub(r"([A-Z][a-z]?)\s*(\d+\.?\d*|\.\d+)?(?:\(\d+\))?", "", text).strip()
+    parts, rest = COUNTED.findall(text), COUNTED.sub("", text).strip()
     if not parts or rest or any(symbol not in {*atomic_numbers, "D"} for symbol, _ in parts):
         return None
     formula: dict[str, float] = defaultdict(float)

@@ -19,7 +19,7 @@ from ase import Atoms
 from ase.db.core import str_represents
 
 from ..errors import DataError, StructureError
-from .database import connect, from_row, is_address
+from .database import DATABASES, connect, from_row, is_address
 from .reading import STANDARD_INPUT, read_crystals
 
 # What SQLite and a screen keep beside a database while it is written, and the database itself.
@@ -159,7 +159,7 @@ def open_collection(source: str, selection: str = "", pattern: str = "*") -> Col
     Raises DataError if there is no such source, or nothing in it.
     """
     path = Path(source)
-    if is_address(source) or (path.suffix in (".db", ".json") and path.is_file()):
+    if is_address(source) or (path.suffix in DATABASES and path.is_file()):
         address = source if is_address(source) else str(path.resolve())
         collection: Collection = Rows(address, selection)
     elif selection:

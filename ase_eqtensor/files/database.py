@@ -17,6 +17,8 @@ from ..extras import extra
 from ..quantities import stored
 from .frozen import GIVEN, PAIRS, RECORD, results_of_others, searchable
 
+DATABASES = (".db", ".json")  # endings of files that ASE keeps databases in
+
 
 def is_address(path: str | Path) -> bool:
     """Whether it is the address of a PostgreSQL database rather than a file."""

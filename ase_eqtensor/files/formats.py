@@ -11,10 +11,9 @@ from ase import Atoms
 from ..errors import DataError, UnwritableError, located
 from ..models.upgrade import upgrade_record
 from ..storage import check_place, complete_file
-from .database import connect, from_row, is_address, write_rows
+from .database import DATABASES, connect, from_row, is_address, write_rows
 from .frozen import RECORD
 
-DATABASES = (".db", ".json")
 FILES = (".extxyz", ".traj")
 
 

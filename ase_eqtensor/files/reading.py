@@ -19,12 +19,11 @@ from ase.io.formats import UnknownFileTypeError, filetype, open_with_compression
 
 from ..errors import EqTensorError, StructureError
 from .cif import read_cif, reason_of
-from .database import connect, from_row
+from .database import DATABASES, connect, from_row
 
 STANDARD_INPUT = "-"
 CIF = (".cif", ".mcif")
 EXTENDED_XYZ = (".extxyz", ".xyz")
-DATABASES = (".db", ".json")
 COMPRESSIONS = (".gz", ".bz2", ".xz")
 MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"),
          (codecs.BOM_UTF16_BE, "utf-16"))  # fmt: skip

@@ -28,11 +28,6 @@ every_crystal = pytest.mark.parametrize("name", CRYSTALS)
 
 
 @pytest.fixture
-def calc(model):
-    return EqTensorCalculator(model)
-
-
-@pytest.fixture
 def atoms(calc):
     atoms = CRYSTALS["quartz"].copy()
     atoms.calc = calc

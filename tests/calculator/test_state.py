@@ -30,11 +30,6 @@ DUPLICATES = [copy.deepcopy, lambda calc: pickle.loads(pickle.dumps(calc))]
 
 
 @pytest.fixture
-def calc(model):
-    return EqTensorCalculator(model)
-
-
-@pytest.fixture
 def atoms(calc):
     atoms = CRYSTALS["triclinic"].copy()
     atoms.calc = calc

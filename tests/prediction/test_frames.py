@@ -16,11 +16,6 @@ from ase_eqtensor.quantities import offered
 every_crystal = pytest.mark.parametrize("name", CRYSTALS)
 
 
-@pytest.fixture
-def calc(model):
-    return EqTensorCalculator(model)
-
-
 @every_crystal
 @pytest.mark.parametrize("move", MOVES)
 def test_results_turn_with_the_crystal(calc, name, move):

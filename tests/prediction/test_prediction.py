@@ -44,11 +44,6 @@ SALT = bulk("NaCl", "rocksalt", a=5.64)  # the stiffness data of the test model 
 TCO = bulk("TcO", "rocksalt", a=4.4)  # its dielectric data lack Tc
 
 
-@pytest.fixture
-def calc(model):
-    return EqTensorCalculator(model)
-
-
 def caught(function, *arguments) -> list[type]:
     with warnings.catch_warnings(record=True) as log:
         warnings.simplefilter("always")
