@@ -9,7 +9,7 @@ from ase import Atoms
 from ase.calculators.calculator import all_changes
 from ase.outputs import Properties, all_outputs
 
-from .crystal.validation import as_atoms
+from .crystal.validation import as_atoms, describe
 from .errors import FailedCrystalsWarning, NothingCalculatedError
 from .models.store import Model
 from .models.training_crystals import TrainingCrystal
@@ -39,13 +39,8 @@ class EqTensorCalculator(AdjustableCalculator):
     Args:
         model: None for the default model, the name of a shipped one, the path of a .safetensors
             file with its JSON card, or a loaded `Model`.
-        device: torch device of the network.
-        dtype: precision of the network, "float32" or "float64"; results are float64 anyway.
-        project: make tensors exactly invariant under the crystal's point group.
-        reduce_cell: predict on the primitive cell; results are in the given frame anyway.
-        symprec: tolerance in Å of the symmetry search.
-        allow_untrained_elements: predict for elements that the training data of a property lack,
-            with a warning, instead of raising ElementError.
+        device, dtype, project, reduce_cell, symprec, allow_untrained_elements, prefer_known: how it
+            is run, see `Settings`.
 
     Raises (when a property is asked for):
         StructureError: the atoms are not a bulk crystal that the model can describe.
@@ -71,6 +66,7 @@ class EqTensorCalculator(AdjustableCalculator):
         reduce_cell: bool = DEFAULTS.reduce_cell,
         symprec: float = DEFAULTS.symprec,
         allow_untrained_elements: bool = DEFAULTS.allow_untrained_elements,
+        prefer_known: bool = DEFAULTS.prefer_known,
     ):
         super().__init__()
         chosen = Settings(
@@ -80,6 +76,7 @@ class EqTensorCalculator(AdjustableCalculator):
             reduce_cell=reduce_cell,
             symprec=symprec,
             allow_untrained_elements=allow_untrained_elements,
+            prefer_known=prefer_known,
         )
         self._run(model, chosen)
 
@@ -102,7 +99,7 @@ class EqTensorCalculator(AdjustableCalculator):
         crystal = self.atoms if atoms is None else as_atoms(atoms)
         if crystal is None:
             raise NothingCalculatedError("nothing was calculated yet: call seen(atoms)")
-        return self.model.seen(crystal)
+        return self.model.seen(crystal, self.symprec)
 
     def calculate(
         self,
@@ -186,7 +183,7 @@ def get_property(self: Atoms, name: str) -> np.ndarray:
     """
     if self.calc is None:
         raise RuntimeError(
-            f"{self.get_chemical_formula()} has no calculator: attach one, for example "
+            f"{describe(self)} has no calculator: attach one, for example "
             "atoms.calc = EqTensorCalculator()"
         )
     return self.calc.get_property(name, self)

@@ -34,6 +34,7 @@ from .files import (
 )
 from .files.database import write_rows
 from .parallel import in_parallel
+from .prediction.settings import DEFAULTS
 
 SHARD = 64  # items that are predicted and written together
 METADATA = "eqtensor"  # entry of the database's metadata: which model, with which settings
@@ -160,7 +161,7 @@ def _rows(output: str | Path, identity: dict) -> list[_Row]:
                 raise DataError(f"{output} holds {count} rows of other origin: choose another name")
             # the setter is that of the databases: ASE's base class has none
             db.metadata = {**metadata, METADATA: identity}  # type: ignore[misc]
-        elif metadata[METADATA] != identity:
+        elif DEFAULTS.identity() | metadata[METADATA] != identity:  # it may be older than a setting
             raise DataError(
                 f"{output} was made with {metadata[METADATA]}, this run would use {identity}: "
                 "choose another name"

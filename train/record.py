@@ -7,8 +7,8 @@ from functools import cached_property
 import numpy as np
 from ase import Atoms
 
+from ase_eqtensor.crystal.formula import reduced_formula
 from ase_eqtensor.crystal.symmetry import analyse
-from ase_eqtensor.models.training_crystals import reduced_formula
 from ase_eqtensor.train.folds import fold_of, in_val
 
 CRYSTAL_SYSTEMS = {2: "triclinic", 15: "monoclinic", 74: "orthorhombic", 142: "tetragonal",

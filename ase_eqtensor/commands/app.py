@@ -39,6 +39,13 @@ SETTINGS = {
             "--allow-untrained-elements", help="Predict elements that the training data lack, too."
         ),
     ],
+    "prefer_known": Annotated[
+        bool,
+        typer.Option(
+            "--prefer-known",
+            help="Give the first-principles tensors of structures in the training data.",
+        ),
+    ],
 }
 
 

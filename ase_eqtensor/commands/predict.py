@@ -51,8 +51,9 @@ def predict(
     """Predict tensors with error estimates.
 
     In brackets: 90 % intervals; eps is a third of the trace. "Trained on" names the entry of the
-    training data that has the same structure. Files that cannot be read or predicted do not stop
-    the others: the exit code is 3 then, and 1 if nothing could be predicted.
+    training data that has the same structure; its first-principles values stand below. Files that
+    cannot be read or predicted do not stop the others: the exit code is 3 then, and 1 if nothing
+    could be predicted.
 
     Examples: eqtensor predict TiO2.cif POSCAR
     eqtensor predict "cifs/*.cif" -o tensors.db && ase db tensors.db "k_vrh_gpa>100"
@@ -81,7 +82,7 @@ def predict(
     tell_of_failures(failures)
     if predicted:
         show = print_json if as_json else print_csv if as_csv else print_table
-        show(calculator.model, predicted)
+        show(calculator.predictor, predicted)
         sys.stdout.flush()  # results are seen before they are written, whatever happens then
     if output and predicted:
         failures += _save(output, predicted, overwrite)

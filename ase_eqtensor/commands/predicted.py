@@ -4,6 +4,7 @@ import csv
 import json
 import sys
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 
 from ase import Atoms
@@ -11,22 +12,26 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from ..models.store import Model
+from ..crystal.formula import reduced_formula
 from ..models.training_crystals import TrainingCrystal
+from ..prediction.known import Comparison, compared
 from ..prediction.prediction import Prediction
-from ..prediction.predictor import Labelled
+from ..prediction.predictor import Labelled, Predictor
 from ..quantities import QUANTITIES, Quantity, Scalar
 from .app import messages
 
 UNCALIBRATED = "the errors of model {!r} were never calibrated: it gives values without intervals"
 MEASURED = 10_000  # columns, to find how wide a table would like to be
+KNOWN, KNOWN_MARK, OUTSIDE = "first principles", "=", "!"  # a row of the table, and marks
 
 
-def print_table(model: Model, predicted: list[Labelled]) -> None:
-    """The headline scalars with their intervals, each on one line.
+def print_table(predictor: Predictor, predicted: list[Labelled]) -> None:
+    """The headline scalars with their intervals, each on one line, and the known values below.
 
-    Where the terminal is too narrow for a table, a crystal has two lines. Names are never cut.
+    Where the terminal is too narrow for a table, names and numbers have lines of their own. Names
+    are never cut.
     """
+    model = predictor.model
     console = Console(highlight=False)
     if not model.card.calibrated:
         console.print(UNCALIBRATED.format(model.name))
@@ -36,13 +41,21 @@ def print_table(model: Model, predicted: list[Labelled]) -> None:
         for scalar in quantity.scalars
         if scalar.headline
     ]
-    headings = ["crystal", *(scalar.heading for _, scalar in columns), "flags", "trained on"]
+    headings = ["crystal", "formula", *(scalar.heading for _, scalar in columns)]
+    headings += ["flags", "trained on"]
     names, short = _names([label for label, *_ in predicted]), _short_flags(predicted)
-    rows = []
+    rows, beside = [], []
     for name, (_, atoms, prediction) in zip(names, predicted):
         cells = [_cell(prediction, quantity, scalar) for quantity, scalar in columns]
         flags = " ".join(_told_flags(prediction, short))
-        rows.append([name, *cells, flags, _told(model.seen(atoms))])
+        seen = model.seen(atoms, predictor.symprec)
+        rows.append([name, reduced_formula(atoms), *cells, flags, _told(seen)])
+        known = compared(prediction, seen)
+        known = {name: value for name, value in known.items() if name not in prediction.known}
+        if known:
+            told = [_known_cell(known, quantity, scalar) for quantity, scalar in columns]
+            rows.append([KNOWN, "", *told, "", ""])
+            beside += told
     table = Table(*headings)
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
@@ -54,22 +67,30 @@ def print_table(model: Model, predicted: list[Labelled]) -> None:
         _print_narrow(console, headings, rows)
     for flag, letters in short.items():
         console.print(Text(f"{letters}: {flag}"), soft_wrap=True)
+    if any(cell.endswith(OUTSIDE) for cell in beside):
+        console.print(f"{OUTSIDE} outside the 90 % interval")
 
 
 def _print_narrow(console: Console, headings: list[str], rows: list[list[str]]) -> None:
-    """A line with name, flags and training data of each crystal, and one with its numbers."""
-    numbers = [row[1:-2] for row in (headings, *rows)]
+    """A line with name, flags and training data of each crystal, and one with its numbers; known
+    numbers follow in a third."""
+    numbers = [row[2:-2] for row in (headings, *rows)]
     widths = [max(map(len, column)) for column in zip(*numbers)]
 
-    def line(cells: list[str]) -> Text:
+    def line(cells: list[str], mark: str = " ") -> Text:
         padded = (cell.ljust(width) for cell, width in zip(cells, widths))
-        return Text(f"  {'  '.join(padded)}".rstrip(), overflow="fold")
+        return Text(f"{mark} {'  '.join(padded)}".rstrip(), overflow="fold")
 
     console.print(Text(f"{headings[0]}\n") + line(numbers[0]), style="bold")
-    for (name, *_, flags, trained_on), cells in zip(rows, numbers[1:]):
-        told = (flags, f"{headings[-1]}: {trained_on}")
+    for (name, formula, *_, flags, trained_on), cells in zip(rows, numbers[1:]):
+        if name == KNOWN:
+            console.print(line(cells, KNOWN_MARK))
+            continue
+        told = (formula, flags, f"{headings[-1]}: {trained_on}")
         console.print(Text("  ".join([name, *filter(None, told)]), overflow="fold"))
         console.print(line(cells))
+    if any(row[0] == KNOWN for row in rows):
+        console.print(f"{KNOWN_MARK} {KNOWN}")
 
 
 def _names(labels: list[str]) -> list[str]:
@@ -96,47 +117,66 @@ def _told_flags(prediction: Prediction, names: dict[str, str]) -> list[str]:
     return told
 
 
-def print_csv(model: Model, predicted: list[Labelled]) -> None:
-    """All scalars, with the ends of the 90 % intervals of those that the model has errors of."""
-    _warn_if_uncalibrated(model)
-    scalars = [s.name for quantity in model.quantities.values() for s in quantity.scalars]
+def print_csv(predictor: Predictor, predicted: list[Labelled]) -> None:
+    """All scalars; of those that the model has errors of the ends of the 90 % intervals, of the
+    headline ones what is known from first principles."""
+    _warn_if_uncalibrated(predictor)
+    model = predictor.model
+    scalars = [scalar for quantity in model.quantities.values() for scalar in quantity.scalars]
     calibrated = {name for entry in model.card.uncertainty.values() for name in entry.scales}
     rows = []
     for label, atoms, prediction in predicted:
-        row: dict[str, object] = {"source": label, "formula": atoms.get_chemical_formula()}
-        for name in scalars:
+        seen = model.seen(atoms, predictor.symprec)
+        known = compared(prediction, seen)
+        true = {name: x for value in known.values() for name, x in value.scalars.items()}
+        row: dict[str, object] = {"source": label, "formula": reduced_formula(atoms)}
+        for scalar in scalars:
+            name = scalar.name
             row[name] = prediction.scalars.get(name, "")
             if name in calibrated:
                 low, high = prediction.interval(name) or ("", "")
                 row |= {f"{name}_low_90": low, f"{name}_high_90": high}
+            if scalar.headline:
+                row[f"{name}_known"] = true.get(name, "")
         told = _told_flags(prediction, {flag: flag for flag in prediction.flags})
         row |= {"flags": " ".join(prediction.flags), "flags_concern": " ".join(told)}
-        row["trained_on"] = _told(model.seen(atoms))
+        row["trained_on"] = _told(seen)
+        outside = (name for value in known.values() for name in value.outside)
+        row |= {"known_outside_90": " ".join(outside), "known_taken": " ".join(prediction.known)}
         rows.append(row)
     writer = csv.DictWriter(sys.stdout, rows[0])
     writer.writeheader()
     writer.writerows(rows)
 
 
-def print_json(model: Model, predicted: list[Labelled]) -> None:
+def print_json(predictor: Predictor, predicted: list[Labelled]) -> None:
     """Everything that is known of each crystal."""
-    _warn_if_uncalibrated(model)
-    print(json.dumps([_record(model, *crystal) for crystal in predicted], indent=1))
+    _warn_if_uncalibrated(predictor)
+    print(json.dumps([_record(predictor, *crystal) for crystal in predicted], indent=1))
 
 
-def _warn_if_uncalibrated(model: Model) -> None:
-    if not model.card.calibrated:
-        messages.print(UNCALIBRATED.format(model.name), markup=False)
+def _warn_if_uncalibrated(predictor: Predictor) -> None:
+    if not predictor.model.card.calibrated:
+        messages.print(UNCALIBRATED.format(predictor.model.name), markup=False)
 
 
 def _cell(prediction: Prediction, quantity: Quantity, scalar: Scalar) -> str:
     if quantity.name in prediction.refused:
         return "refused"
     text = f"{prediction.scalars[scalar.name]:.3g}"
+    if quantity.name in prediction.known:
+        return f"{text} ({prediction.known[quantity.name]})"
     if (interval := prediction.interval(scalar.name)) is None:
         return text
     low, high = interval
     return f"{text} [{low:.3g}, {high:.3g}]"
+
+
+def _known_cell(known: Mapping[str, Comparison], quantity: Quantity, scalar: Scalar) -> str:
+    if (value := known.get(quantity.name)) is None:
+        return ""
+    mark = OUTSIDE if scalar.name in value.outside else ""
+    return f"{value.scalars[scalar.name]:.3g}{mark}"
 
 
 def _told(seen: list[TrainingCrystal]) -> str:
@@ -144,8 +184,10 @@ def _told(seen: list[TrainingCrystal]) -> str:
     return ", ".join(same) or ("its formula" if seen else "no")
 
 
-def _record(model: Model, label: str, atoms: Atoms, prediction: Prediction) -> dict:
+def _record(predictor: Predictor, label: str, atoms: Atoms, prediction: Prediction) -> dict:
+    model = predictor.model
     tensors = {name: tensor.tolist() for name, tensor in prediction.tensors.items()}
+    entries = model.seen(atoms, predictor.symprec)
     seen = [
         {
             "source_id": crystal.source_id,
@@ -153,15 +195,26 @@ def _record(model: Model, label: str, atoms: Atoms, prediction: Prediction) -> d
             "same_structure": crystal.same_structure,
             "tensors": {name: tensor.tolist() for name, tensor in crystal.tensors.items()},
         }
-        for crystal in model.seen(atoms)
+        for crystal in entries
     ]
+    known = {
+        name: {
+            "source_id": value.source_id,
+            "tensor": value.tensor.tolist(),
+            "scalars": value.scalars,
+            "relative_error": value.relative_error,
+            "outside_90": list(value.outside),
+        }
+        for name, value in compared(prediction, entries).items()
+    }
     return {
         "source": label,
-        "formula": atoms.get_chemical_formula(),
+        "formula": reduced_formula(atoms),
         "tensors": tensors,
         "units": {name: model.quantities[name].unit for name in tensors},
         "refused": {name: str(error) for name, error in prediction.refused.items()},
         "calibrated": model.card.calibrated,
         "seen": seen,
+        "first_principles": known,
         **prediction.record(),
     }

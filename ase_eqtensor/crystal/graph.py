@@ -9,6 +9,7 @@ from ase import Atoms
 from matscipy.neighbours import neighbour_list
 
 from ..errors import StructureError
+from .formula import reduced_formula
 
 BLOCK_SLOTS = 1024  # neighbours per block, few enough for their features to fit the CPU cache
 FAR_AWAY = 1e6  # Å, beyond every cutoff: components of the vectors in unused slots
@@ -49,7 +50,7 @@ def build_graph(
     if (degree == 0).any():
         isolated = int(np.argmin(degree))
         raise StructureError(
-            f"{atoms.get_chemical_formula()}: atom {isolated} ({atoms[isolated].symbol}) has no "
+            f"{reduced_formula(atoms)}: atom {isolated} ({atoms[isolated].symbol}) has no "
             f"neighbour within {cutoff} Å; the model describes condensed crystals only. "
             "Check the cell and the length unit of the file."
         )

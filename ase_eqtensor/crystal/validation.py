@@ -14,6 +14,7 @@ from ..errors import (
     VacuumWarning,
     located,
 )
+from .formula import reduced_formula
 from .lattice import compact, planes_wider_than, reduced_cell
 
 # The shortest distance in 7,116 crystals of the Materials Project is that of H2, 0.75 Å, and the
@@ -164,12 +165,14 @@ def _gaps(positions: np.ndarray, planes: np.ndarray) -> np.ndarray:
 
 
 def describe(atoms: Atoms) -> str:
-    """How messages name a structure: by its formula, where it has one."""
+    """How messages name a structure: by its reduced formula, where it has one."""
     if len(atoms) == 0:
         return "empty structure"
-    if atoms.numbers.max() > MAX_ATOMIC_NUMBER:
+    if atoms.numbers.min() < 0 or atoms.numbers.max() > MAX_ATOMIC_NUMBER:
         return f"structure of {len(atoms)} atoms"
-    return atoms.get_chemical_formula(empirical=True)
+    if atoms.numbers.min() == 0:  # the dummy X, which pymatgen does not know
+        return atoms.get_chemical_formula(empirical=True)
+    return reduced_formula(atoms)
 
 
 def _check_elements(atoms: Atoms, name: str) -> None:

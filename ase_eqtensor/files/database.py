@@ -12,6 +12,7 @@ from ase.calculators.singlepoint import SinglePointCalculator
 from ase.db.core import Database
 from ase.spacegroup import Spacegroup
 
+from ..crystal.validation import describe
 from ..errors import DataError
 from ..extras import extra
 from ..quantities import stored
@@ -54,7 +55,7 @@ def write_rows(db: Database, images: Iterable[Atoms]) -> None:
         # whatever ASE's encoder meets
         except (AttributeError, TypeError, ValueError, OverflowError, RecursionError) as error:
             raise DataError(
-                f"{image.get_chemical_formula()}: its info cannot be stored in a database "
+                f"{describe(image)}: its info cannot be stored in a database "
                 f"({error}); remove what is neither text, number nor array from "
                 f"{sorted(map(str, image.info))}"
             ) from error

@@ -8,6 +8,7 @@ from pathlib import Path
 import ase.io
 from ase import Atoms
 
+from ..crystal.validation import describe
 from ..errors import DataError, UnwritableError, located
 from ..models.upgrade import upgrade_record
 from ..storage import check_place, complete_file
@@ -56,7 +57,7 @@ def _write(path: Path, images: Sequence[Atoms]) -> None:
             ase.io.write(file, images, format=path.suffix[1:])
     # whatever ASE's encoders meet
     except (AttributeError, TypeError, ValueError, KeyError, RecursionError) as error:
-        formulas = ", ".join(dict.fromkeys(atoms.get_chemical_formula() for atoms in images[:3]))
+        formulas = ", ".join(dict.fromkeys(describe(atoms) for atoms in images[:3]))
         raise DataError(
             f"{formulas}: info or arrays cannot be stored in a {path.suffix} file ({error}); "
             "remove what is neither text, number nor array"

@@ -19,6 +19,7 @@ from ase.calculators.calculator import Calculator, all_properties
 from ase.calculators.singlepoint import SinglePointCalculator
 
 from ..calculator import EqTensorCalculator
+from ..crystal.formula import reduced_formula
 from ..models.uncertainty import RELATIVE
 from ..prediction.prediction import Prediction
 from ..quantities import QUANTITIES, offered, scalars, stored
@@ -132,19 +133,20 @@ def _given(info: Mapping, results: Mapping) -> dict:
     return {name: value for name, value in given.items() if name not in info}
 
 
-def searchable(frozen: Atoms) -> dict[str, float | bool]:
+def searchable(frozen: Atoms) -> dict[str, float | bool | str]:
     """What databases are searched by.
 
     Every scalar of the crystal's tensors, see `Quantity.scalars` (k_vrh_gpa, eps_total, ...), that
     is a finite number; for every tensor NAME_error_90, the relative error that nine crystals in ten
     stay below (elasticity_error_90, ...). Every flag of the prediction, such as likely_metal, is
     True where it is raised and absent elsewhere, and so is NAME_FLAG for the tensors that it
-    concerns (dielectric_likely_metal, elasticity_unlike_training_data, ...).
+    concerns (dielectric_likely_metal, elasticity_unlike_training_data, ...). NAME_known, such as
+    elasticity_known, is the entry of the training data that a tensor was taken from.
     """
     arrays, record = tensors_of(frozen), frozen.info.get(RECORD, {})
     # records of version 0.1 have none
     values = record.get("scalars") or scalars(arrays, frozen)
-    keys: dict[str, float | bool] = {
+    keys: dict[str, float | bool | str] = {
         name: value for name, value in values.items() if value is not None and np.isfinite(value)
     }
     for name, estimate in record.get("uncertainty", {}).items():
@@ -152,6 +154,8 @@ def searchable(frozen: Atoms) -> dict[str, float | bool]:
             keys[f"{QUANTITIES[name].stem}_error_90"] = estimate[RELATIVE]["0.9"]
     for flag, names in record.get("concerns", {}).items():
         keys |= {f"{QUANTITIES[name].stem}_{flag}": True for name in names if name in QUANTITIES}
+    known = record.get("known", {}).items()
+    keys |= {f"{QUANTITIES[name].stem}_known": entry for name, entry in known if name in arrays}
     return keys | dict.fromkeys(record.get("flags", ()), True)
 
 
@@ -169,7 +173,7 @@ def _attached(atoms: Atoms) -> Prediction:
     calc = atoms.calc
     if not isinstance(calc, EqTensorCalculator):
         raise TypeError(
-            f"{atoms.get_chemical_formula()} has no EqTensorCalculator: attach one, or pass its "
+            f"{reduced_formula(atoms)} has no EqTensorCalculator: attach one, or pass its "
             "prediction"
         )
     if calc.prediction is None or calc.check_state(atoms):

@@ -16,7 +16,7 @@ import numpy as np
 from ase import Atoms
 
 from ..crystal.lattice import compact, reduced_cell
-from ..crystal.symmetry import analyse, primitive
+from ..crystal.symmetry import DEFAULT_SYMPREC, analyse, primitive
 
 MAX_VOLUME_CHANGE = 0.08  # lattice constants of one phase differ by up to 2 % between functionals
 LENGTH_TOLERANCE = 0.05  # of cell vectors, as a share, after scaling to the same volume
@@ -43,10 +43,12 @@ class ReducedCrystal:
     space_group: int
 
     @classmethod
-    def of(cls, atoms: Atoms) -> "ReducedCrystal":
-        """That of a crystal in any cell; StructureError for a cell too skewed to be reduced."""
+    def of(cls, atoms: Atoms, symprec: float = DEFAULT_SYMPREC) -> "ReducedCrystal":
+        """That of a crystal in any cell, its symmetry searched within `symprec` (Å).
+
+        Raises StructureError for a cell too skewed to be reduced."""
         atoms = compact(atoms)
-        symmetry = analyse(atoms)
+        symmetry = analyse(atoms, symprec)
         cell = primitive(atoms, symmetry)
         bare = Atoms(cell.numbers, cell.positions, cell=reduced_cell(cell.cell), pbc=True)
         number = symmetry.space_group

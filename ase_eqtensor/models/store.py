@@ -20,11 +20,13 @@ from ase import Atoms
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 
+from ..crystal.formula import composition
+from ..crystal.symmetry import DEFAULT_SYMPREC
 from ..errors import ModelError
 from ..network.model import Architecture, TensorNetwork
 from ..quantities import Quantity, offered
 from .card import Card, read_card, write_card
-from .training_crystals import TrainingCrystal, composition, find, load_crystals, save_crystals
+from .training_crystals import TrainingCrystal, find, load_crystals, save_crystals
 from .uncertainty import ErrorModel
 from .upgrade import CARD_FORMAT, upgrade_architecture
 
@@ -122,10 +124,12 @@ class Model:
             if crystal.atoms is not None and insulators_only & crystal.tensors.keys()
         )
 
-    def seen(self, atoms: Atoms) -> list[TrainingCrystal]:
+    def seen(self, atoms: Atoms, symprec: float = DEFAULT_SYMPREC) -> list[TrainingCrystal]:
         """Training crystals with the formula of `atoms`, the same structures first; see
-        `TrainingCrystal` for what they tell. Empty for a crystal new to the model."""
-        return find(atoms, self.training_crystals)
+        `TrainingCrystal` for what they tell. Empty for a crystal new to the model.
+
+        `symprec` is the tolerance (Å) within which the symmetry of `atoms` is searched."""
+        return find(atoms, self.training_crystals, symprec)
 
 
 def available_models() -> list[str]:

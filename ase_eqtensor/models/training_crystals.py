@@ -1,11 +1,9 @@
 """The crystals that a model was trained on: was this one among them, and what is its true tensor?
 
 They lie beside the weights as NAME.crystals.npz. Rows of which only K and G were known are listed
-by formula and id, without structure and values. pymatgen is imported by the function that needs it:
-a prediction does not.
+by formula and id, without structure and values.
 """
 
-import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -15,6 +13,8 @@ import numpy as np
 from ase import Atoms
 from numpy.typing import ArrayLike
 
+from ..crystal.formula import reduced_formula
+from ..crystal.symmetry import DEFAULT_SYMPREC
 from ..quantities import QUANTITIES, stored
 from .same_structure import ReducedCrystal, matched
 
@@ -43,28 +43,15 @@ class TrainingCrystal:
     same_structure: bool | None = None
 
 
-def composition(numbers: np.ndarray) -> tuple[tuple[int, int], ...]:
-    """(atomic number, count in the formula unit) of each element, of atomic numbers (N,)."""
-    species, counts = np.unique(numbers, return_counts=True)
-    return tuple(zip(species.tolist(), (counts // np.gcd.reduce(counts)).tolist()))
-
-
-def reduced_formula(atoms: Atoms) -> str:
-    """pymatgen's reduced formula, the key of the folds."""
-    from pymatgen.core import Composition
-
-    with warnings.catch_warnings():  # noble gases have no electronegativity to sort by
-        warnings.filterwarnings("ignore", message="No Pauling electronegativity")
-        return Composition(atoms.symbols.formula.count()).reduced_formula
-
-
-def find(atoms: Atoms, crystals: Iterable[TrainingCrystal]) -> list[TrainingCrystal]:
+def find(
+    atoms: Atoms, crystals: Iterable[TrainingCrystal], symprec: float = DEFAULT_SYMPREC
+) -> list[TrainingCrystal]:
     """Those of `crystals` with the reduced formula of `atoms`, the same structures first, of these
     the closest first.
 
     The same structure has the same space group (or its mirror image), a volume within
     8 %, and, scaled to the same volume, a cell and sites that agree within the
-    tolerances of same_structure.py.
+    tolerances of same_structure.py. `symprec` is the tolerance (Å) of the symmetry of `atoms`.
 
     Raises StructureError for a cell too skewed to be reduced.
     """
@@ -72,7 +59,7 @@ def find(atoms: Atoms, crystals: Iterable[TrainingCrystal]) -> list[TrainingCrys
     alike = [crystal for crystal in crystals if crystal.formula == formula]
     if not alike:
         return []
-    asked = ReducedCrystal.of(atoms)
+    asked = ReducedCrystal.of(atoms, symprec)
     compared = [_compared(asked, crystal) for crystal in alike]
     order = (True, None, False)
     compared.sort(key=lambda entry: (order.index(entry[0].same_structure), entry[1]))

@@ -48,6 +48,7 @@ class AdjustableCalculator(SharedCalculator):
     predictor: Predictor
     device, dtype, project = Setting(), Setting(), Setting()
     reduce_cell, symprec, allow_untrained_elements = Setting(), Setting(), Setting()
+    prefer_known = Setting()
 
     @property
     def model(self) -> Model:

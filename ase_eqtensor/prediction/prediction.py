@@ -28,6 +28,8 @@ class Prediction(Mapping):
         ...; NaN where a crystal has no such number.
     uncertainty: name of a tensor -> how far off it may be; empty if the model was never calibrated.
     provenance: model name, sha256 and level of theory of the training data.
+    known: name of each tensor that is no prediction but the first-principles value of this very
+        structure -> entry of the training data that it is from; empty unless `prefer_known` is set.
     """
 
     tensors: dict[str, np.ndarray]
@@ -36,6 +38,7 @@ class Prediction(Mapping):
     scalars: dict[str, float] = field(repr=False)
     uncertainty: dict[str, Uncertainty] = field(repr=False)
     provenance: dict = field(repr=False)
+    known: dict[str, str] = field(default_factory=dict)
 
     @property
     def flags(self) -> tuple[str, ...]:
@@ -73,7 +76,7 @@ class Prediction(Mapping):
         uncertainty = {name: estimate.to_dict() for name, estimate in self.uncertainty.items()}
         concerns = {flag: list(names) for flag, names in self.concerns.items()}
         flags = {"flags": list(self.flags), "concerns": concerns}
-        told = flags | {"scalars": scalars, "uncertainty": uncertainty}
+        told = flags | {"scalars": scalars, "uncertainty": uncertainty, "known": self.known}
         return self.provenance | told
 
     def __getitem__(self, name: str) -> np.ndarray:

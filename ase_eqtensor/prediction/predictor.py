@@ -1,6 +1,6 @@
 """Runs a model on crystals: preparation, network, projection, uncertainty."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -9,7 +9,9 @@ import torch
 from ase import Atoms
 from tqdm import tqdm
 
+from ..crystal.formula import composition
 from ..crystal.graph import collate
+from ..crystal.validation import describe
 from ..errors import (
     EqTensorError,
     EqTensorWarning,
@@ -19,9 +21,9 @@ from ..errors import (
     located,
 )
 from ..models.store import Model
-from ..models.training_crystals import composition
 from ..models.uncertainty import Uncertainty
 from ..quantities import Density, heads
+from .known import Known, known_values
 from .prediction import Prediction
 from .preparation import Preparation, PreparedCrystal
 from .settings import Settings
@@ -36,10 +38,16 @@ class Predictor:
 
     model: the trained model; its network has the device and the precision of `settings` already.
     settings: see `Settings`.
+
+    Raises ModelError if known values are asked for of a model that lacks its training crystals.
     """
 
     model: Model
     settings: Settings = field(default_factory=Settings)
+
+    def __post_init__(self):
+        if self.settings.prefer_known:
+            _ = self.model.training_crystals  # found missing here, not in the middle of a list
 
     @property
     def symprec(self) -> float:
@@ -199,9 +207,17 @@ class Predictor:
                 )
             elif name not in refused:
                 tensors[name] = quantity.to_ase(arrays[name])
+        known = self._known(crystal)
+        tensors |= {name: value.tensor for name, value in known.items()}
+        refused = {name: error for name, error in refused.items() if name not in known}
         names = [s.name for name in tensors for s in self.model.quantities[name].scalars]
-        uncertainty = {name: uncertainty[name] for name in tensors if name in uncertainty}
-        warnings = self._warnings(crystal)
+        told = {name: scalars[name] for name in names}
+        for value in known.values():
+            told |= value.scalars
+        uncertainty = {
+            name: uncertainty[name] for name in tensors if name in uncertainty and name not in known
+        }
+        warnings = self._warnings(crystal, known)
         # of what a metal does not have, nothing is left to be said
         spoken_for = {
             n for w in warnings if isinstance(w, MetalWarning) for n in w.properties or ()
@@ -214,27 +230,39 @@ class Predictor:
         if unfamiliar:
             warnings.append(
                 UnfamiliarWarning(
-                    f"{crystal.formula} is unlike the training data of model "
+                    f"{describe(crystal.atoms)} is unlike the training data of model "
                     f"{self.model.name!r}: its {', '.join(unfamiliar)} may be off by far more than "
                     "is usual. Look at `uncertainty` before you use it.",
                     unfamiliar,
                 )
             )
-        return self._prediction(
-            tensors, refused, tuple(warnings), {n: scalars[n] for n in names}, uncertainty
-        )
+        sources = {name: value.source_id for name, value in known.items()}
+        return self._prediction(tensors, refused, tuple(warnings), told, uncertainty, sources)
 
-    def _warnings(self, crystal: PreparedCrystal) -> list[EqTensorWarning]:
-        """Those of the preparation; a crystal whose composition is that of an insulator in the
-        training data is no metal, whatever its composition suggests."""
-        warnings = list(crystal.warnings)
+    def _known(self, crystal: PreparedCrystal) -> dict[str, Known]:
+        """Quantity of the model -> known value, if these are preferred."""
+        if not self.settings.prefer_known:
+            return {}
+        group = crystal.rotations if self.settings.project else np.eye(3)[None]
+        values = known_values(self.model.seen(crystal.atoms, self.symprec), group)
+        return {name: value for name, value in values.items() if name in self.model.quantities}
+
+    def _warnings(
+        self, crystal: PreparedCrystal, known: Collection[str] = ()
+    ) -> list[EqTensorWarning]:
+        """Those of the preparation, as far as they do not concern known tensors only; a crystal
+        whose composition is that of an insulator in the training data is no metal, whatever its
+        composition suggests."""
+        warnings = [
+            w for w in crystal.warnings if w.properties is None or set(w.properties) - set(known)
+        ]
         if any(isinstance(warning, MetalWarning) for warning in warnings):
             if composition(crystal.graph.numbers) in self.model.known_insulators:
                 warnings = [w for w in warnings if not isinstance(w, MetalWarning)]
         return warnings
 
     def _prediction(
-        self, tensors=None, refused=None, warnings=(), scalars=None, uncertainty=None
+        self, tensors=None, refused=None, warnings=(), scalars=None, uncertainty=None, known=None
     ) -> Prediction:
         provenance = {
             "model": self.model.name,
@@ -242,5 +270,11 @@ class Predictor:
             "level_of_theory": self.model.level_of_theory,
         }
         return Prediction(
-            tensors or {}, refused or {}, warnings, scalars or {}, uncertainty or {}, provenance
+            tensors or {},
+            refused or {},
+            warnings,
+            scalars or {},
+            uncertainty or {},
+            provenance,
+            known or {},
         )

@@ -11,7 +11,7 @@ from ..crystal.graph import CrystalGraph, build_graph
 from ..crystal.lattice import compact
 from ..crystal.metals import is_likely_metal
 from ..crystal.symmetry import analyse, primitive
-from ..crystal.validation import as_atoms, check_structure, structure_warnings
+from ..crystal.validation import as_atoms, check_structure, describe, structure_warnings
 from ..errors import (
     ElementError,
     EqTensorError,
@@ -28,7 +28,7 @@ from .settings import Settings
 class PreparedCrystal:
     """A crystal that passed all checks, ready for the network.
 
-    formula: as ASE writes it.
+    atoms: as given, or in a reduced cell; in the caller's frame.
     graph: of the cell that is predicted on.
     volume, mass: of the same cell, in Å^3 and amu.
     rotations: (G, 3, 3) point group in the caller's frame.
@@ -36,7 +36,7 @@ class PreparedCrystal:
     warnings: what a user should know.
     """
 
-    formula: str
+    atoms: Atoms
     graph: CrystalGraph
     volume: float
     mass: float
@@ -73,7 +73,7 @@ class Preparation:
         if self.insulators_only and is_likely_metal(atoms):
             warnings.append(
                 MetalWarning(
-                    f"{atoms.get_chemical_formula()} is probably a metal, which has no static "
+                    f"{describe(atoms)} is probably a metal, which has no static "
                     "dielectric tensor; the model saw insulators only. Do not use its dielectric "
                     "tensors unless you know of a band gap.",
                     self.insulators_only,
@@ -83,7 +83,7 @@ class Preparation:
         if not symmetry.known:
             warnings.append(
                 UnknownSymmetryWarning(
-                    f"{atoms.get_chemical_formula()}: no symmetry found within "
+                    f"{describe(atoms)}: no symmetry found within "
                     f"{self.settings.symprec} Å; the tensors are those of the bare network on the "
                     "given cell"
                 )
@@ -93,10 +93,9 @@ class Preparation:
             cell = primitive(atoms, symmetry)
             site_class = site_class[symmetry.primitive_index]
         graph = build_graph(cell, self.cutoff, site_class, symmetry.polar)
-        formula = atoms.get_chemical_formula()
         volume, mass = cell.get_volume(), cell.get_masses().sum()
         return PreparedCrystal(
-            formula, graph, volume, mass, symmetry.rotations, refused, (*warnings, *untrained)
+            atoms, graph, volume, mass, symmetry.rotations, refused, (*warnings, *untrained)
         )
 
     def attempt(self, structure) -> PreparedCrystal | EqTensorError:
@@ -122,7 +121,7 @@ class Preparation:
             if missing := present - covered:
                 symbols = ", ".join(chemical_symbols[z] for z in sorted(missing))
                 text = (
-                    f"{atoms.get_chemical_formula()}: {symbols} does not occur in the training "
+                    f"{describe(atoms)}: {symbols} does not occur in the training "
                     f"data of {name} of model {self.model!r}"
                 )
                 if self.settings.allow_untrained_elements:

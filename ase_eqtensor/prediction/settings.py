@@ -32,6 +32,8 @@ class Settings:
     symprec: tolerance in Å of the symmetry search.
     allow_untrained_elements: predict for elements that the training data of a quantity lack, with a
         warning, instead of refusing that quantity.
+    prefer_known: where the training data have the first-principles tensor of this very structure,
+        give that, see `Prediction.known`.
 
     Raises SettingError for a device that this machine lacks, and for a dtype or symprec that does
     not exist.
@@ -43,6 +45,7 @@ class Settings:
     reduce_cell: bool = True
     symprec: float = DEFAULT_SYMPREC
     allow_untrained_elements: bool = False
+    prefer_known: bool = False
 
     def __post_init__(self):
         object.__setattr__(self, "device", str(self.device))  # of a torch.device

@@ -13,10 +13,12 @@ from plotly.offline import get_plotlyjs
 from .. import __version__
 from ..analysis import ieee_rotation
 from ..calculator import EqTensorCalculator
+from ..crystal.formula import reduced_formula
 from ..crystal.symmetry import CrystalSymmetry, analyse
-from ..models.training_crystals import TrainingCrystal, reduced_formula
+from ..models.training_crystals import TrainingCrystal
+from ..prediction.known import Comparison, compared
 from ..prediction.prediction import Prediction
-from ..quantities import Quantity, scalars
+from ..quantities import QUANTITIES, Quantity, scalars
 from . import tables
 from .comparison import training_scalars
 from .figures import Picture, structure_picture, surface_pictures
@@ -50,7 +52,7 @@ def render(atoms: Atoms, calculator: EqTensorCalculator) -> str:
     seen = calculator.seen(atoms)
     symmetry = analyse(atoms, settings.symprec)
     headlines = [s for q in model.quantities.values() for s in q.scalars if s.headline]
-    reference = tables.first_principles(seen)
+    known = compared(prediction, seen)
     formula = reduced_formula(atoms)
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
@@ -66,9 +68,9 @@ def render(atoms: Atoms, calculator: EqTensorCalculator) -> str:
         structure_picture=structure_picture(atoms),
         warnings=prediction.warnings,
         refused=prediction.refused,
-        rows=tables.scalar_rows(prediction, reference, training_scalars(model.training_crystals)),
-        has_reference=bool(reference),
-        sections=_sections(atoms, calculator, prediction, symmetry, seen),
+        rows=tables.scalar_rows(prediction, known, training_scalars(model.training_crystals)),
+        has_reference=bool(known),
+        sections=_sections(atoms, calculator, prediction, symmetry, seen, known),
         headlines=[f"{s.label}, {s.unit}" if s.unit else s.label for s in headlines],
         entries=[
             _entry(crystal, scalars(crystal.tensors, crystal.atoms), [s.name for s in headlines])
@@ -76,7 +78,7 @@ def render(atoms: Atoms, calculator: EqTensorCalculator) -> str:
             if crystal.atoms is not None
         ],
         bare=[crystal.source_id for crystal in seen if crystal.atoms is None],
-        told=_told(seen),
+        told=_told(seen, prediction),
         model=model,
         settings=settings,
         version=__version__,
@@ -90,6 +92,7 @@ def _sections(
     prediction: Prediction,
     symmetry: CrystalSymmetry,
     seen: list[TrainingCrystal],
+    known: Mapping[str, Comparison],
 ) -> list[Section]:
     """The sections of all quantities of the model, in their order."""
     rotations = symmetry.rotations
@@ -102,7 +105,9 @@ def _sections(
     sections = []
     for index, (title, quantities) in enumerate(groups.items()):
         predicted = [q for q in quantities if q.name in prediction.tensors]
-        panels = [tables.tensor_panel(q, prediction, rotations, seen, ieee) for q in predicted]
+        panels = [
+            tables.tensor_panel(q, prediction, rotations, seen, known, ieee) for q in predicted
+        ]
         pictures = []
         for quantity in predicted:
             flags = tuple(w.flag for w in prediction.warnings_for(quantity.name))
@@ -159,8 +164,15 @@ def _entry(crystal: TrainingCrystal, values: Mapping[str, float], names: list[st
     }
 
 
-def _told(seen: list[TrainingCrystal]) -> str:
+def _told(seen: list[TrainingCrystal], prediction: Prediction) -> str:
     """Whether the crystal is in the training data, in a sentence."""
+    if prediction.known:
+        titles = [QUANTITIES[name].display.title for name in prediction.known]
+        entries = ", ".join(dict.fromkeys(prediction.known.values()))
+        return (
+            f"This structure is in the training data. Its {', '.join(titles)}: not predicted, but "
+            f"the first-principles values of {entries}, as was asked for."
+        )
     if same := dict.fromkeys(crystal.source_id for crystal in seen if crystal.same_structure):
         return (
             f"This structure is in the training data, as {', '.join(same)}: the model has seen its "

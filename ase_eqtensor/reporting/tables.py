@@ -7,8 +7,9 @@ import numpy as np
 
 from ..models.training_crystals import TrainingCrystal
 from ..models.uncertainty import LEVELS
+from ..prediction.known import Comparison
 from ..prediction.prediction import Prediction
-from ..quantities import QUANTITIES, Quantity, scalars
+from ..quantities import QUANTITIES, Quantity
 from .comparison import Standing, standing
 from .numbers import fixed, number
 from .pattern import Pattern, tensor_pattern
@@ -53,6 +54,8 @@ class TensorPanel:
     ieee: the tensor in IEEE axes, for those that people expect so.
     references: the same tensor from first principles, each with the relative error of the
         predicted one.
+    outside: whether the closest of these is outside the stated 90 % bound.
+    known: the entry of the training data that the tensor itself is from; "" if it is predicted.
     """
 
     quantity: Quantity
@@ -61,6 +64,8 @@ class TensorPanel:
     series: list[tuple[str, str]]
     bounds: tuple[float, ...] | None
     references: list[tuple[TensorTable, float]]
+    outside: bool
+    known: str
     ieee: TensorTable | None
 
 
@@ -69,6 +74,7 @@ def tensor_panel(
     prediction: Prediction,
     rotations: np.ndarray,
     seen: list[TrainingCrystal],
+    known: Mapping[str, Comparison],
     ieee: np.ndarray | None,
 ) -> TensorPanel:
     """The panel of a quantity that was predicted.
@@ -78,6 +84,7 @@ def tensor_panel(
         prediction: of the crystal.
         rotations: (G, 3, 3) its Cartesian point group.
         seen: crystals of the training data with its formula.
+        known: quantity -> what the closest of them knows.
         ieee: (3, 3) rotation to its IEEE axes; None where they are not known.
     """
     name, title = quantity.name, quantity.display.title
@@ -90,7 +97,7 @@ def tensor_panel(
             quantity.relative_error(tensor, c.tensors[name]),
         )
         for c in seen
-        if c.same_structure and name in c.tensors
+        if c.same_structure and name in c.tensors and name not in prediction.known
     ]
     in_ieee = None
     if quantity.display.ieee and ieee is not None:
@@ -108,6 +115,8 @@ def tensor_panel(
         ],
         None if estimate is None else tuple(estimate.relative_error[q] for q in LEVELS),
         references,
+        name in known[name].outside if name in known else False,
+        prediction.known.get(name, ""),
         in_ieee,
     )
 
@@ -132,7 +141,7 @@ class ScalarRow:
     """A line of the table of scalars; texts are empty where there is nothing to say.
 
     standing: where the value stands among the training data.
-    reference: the value from first principles.
+    reference: the value from first principles; outside: whether the interval does not contain it.
     flags: of warnings that concern it.
     """
 
@@ -141,47 +150,45 @@ class ScalarRow:
     interval: str
     standing: Standing | None
     reference: str
+    outside: bool
     flags: tuple[str, ...]
 
 
 def scalar_rows(
     prediction: Prediction,
-    reference: Mapping[str, float],
+    known: Mapping[str, Comparison],
     training: Mapping[str, np.ndarray],
 ) -> list[ScalarRow]:
     """Lines of all scalars of the tensors that were predicted.
 
     Args:
         prediction: of the crystal.
-        reference: name of the scalar -> its value from first principles.
+        known: quantity -> its value from first principles.
         training: name of the scalar -> its values (N,) in the training data.
     """
     rows = []
     for name in prediction.tensors:
+        comparison = known.get(name)
+        reference = comparison.scalars if comparison else {}
+        outside = comparison.outside if comparison else ()
         concerning = (w for w in prediction.warnings_for(name) if w.properties)
         flags = tuple(dict.fromkeys(w.flag.replace("_", " ") for w in concerning))
         for scalar in QUANTITIES[name].scalars:
             value = prediction.scalars[scalar.name]
             interval = prediction.interval(scalar.name)
+            ends = " to ".join(number(end) for end in interval) if interval else ""
+            taken = prediction.known.get(name)
             rows.append(
                 ScalarRow(
                     scalar.label,
                     f"{number(value)} {scalar.unit}".strip(),
-                    interval and " to ".join(number(end) for end in interval) or "",
+                    f"first principles, {taken}" if taken else ends,
                     standing(value, training.get(scalar.name)),
                     f"{number(reference[scalar.name])} {scalar.unit}".strip()
                     if scalar.name in reference
                     else "",
+                    scalar.name in outside,
                     flags,
                 )
             )
     return rows
-
-
-def first_principles(seen: list[TrainingCrystal]) -> dict[str, float]:
-    """Scalars of the training crystals with the same structure; the first of several counts."""
-    values: dict[str, float] = {}
-    for crystal in seen:
-        if crystal.same_structure and crystal.atoms:
-            values = scalars(crystal.tensors, crystal.atoms) | values
-    return values

@@ -8,7 +8,12 @@ from ase.io import read, write
 from ase.spacegroup import crystal
 from pymatgen.core import DummySpecies, Lattice, Molecule, Species, Structure
 
-from ase_eqtensor.crystal.validation import as_atoms, check_structure, structure_warnings
+from ase_eqtensor.crystal.validation import (
+    as_atoms,
+    check_structure,
+    describe,
+    structure_warnings,
+)
 from ase_eqtensor.errors import ElementError, StructureError
 
 CIF = """data_test
@@ -91,7 +96,7 @@ def test_bad_structure_is_refused_by_name(case):
     message = str(caught.value)
     assert words in message
     if case not in ("empty", "no such element"):
-        assert atoms.get_chemical_formula(empirical=True) in message
+        assert describe(atoms) in message
     np.testing.assert_array_equal(atoms.positions, before.positions)
     assert isinstance(caught.value, ElementError) == (case in ("dummy", "no such element"))
 

@@ -22,8 +22,8 @@ from pymatgen.core import Lattice, Structure
 from pymatgen.core.elasticity import ElasticTensor
 from scipy.spatial.transform import Rotation
 
+from ase_eqtensor.crystal.formula import reduced_formula
 from ase_eqtensor.crystal.symmetry import analyse
-from ase_eqtensor.models.training_crystals import reduced_formula
 from ase_eqtensor.tensors.notation import (
     GPA,
     project_rank2,

@@ -1,0 +1,21 @@
+"""What a crystal is made of: its composition, and its formula as people write it."""
+
+import warnings
+
+import numpy as np
+from ase import Atoms
+
+
+def composition(numbers: np.ndarray) -> tuple[tuple[int, int], ...]:
+    """(atomic number, count in the formula unit) of each element, of atomic numbers (N,)."""
+    species, counts = np.unique(numbers, return_counts=True)
+    return tuple(zip(species.tolist(), (counts // np.gcd.reduce(counts)).tolist()))
+
+
+def reduced_formula(atoms: Atoms) -> str:
+    """pymatgen's reduced formula: the key of the folds, and the name of a crystal everywhere."""
+    from pymatgen.core import Composition  # takes time, and most predictions need no formula
+
+    with warnings.catch_warnings():  # noble gases have no electronegativity to sort by
+        warnings.filterwarnings("ignore", message="No Pauling electronegativity")
+        return Composition(atoms.symbols.formula.count()).reduced_formula
