@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from .calculator import EqTensorCalculator, add_get_property
 from .errors import (
+    BorderlineSymmetryWarning,
     DataError,
     ElementError,
     EqTensorError,
@@ -38,6 +39,7 @@ from .quantities import QUANTITIES, Quantity, Scalar, scalars
 
 __all__ = [
     "QUANTITIES",
+    "BorderlineSymmetryWarning",
     "DataError",
     "ElementError",
     "EqTensorCalculator",

@@ -47,8 +47,8 @@ class EqTensorCalculator(AdjustableCalculator):
         ElementError: an element is absent from the training data of that property.
         PropertyNotImplementedError: not a property of this calculator.
     ModelError is raised at once if the model cannot be loaded, SettingError for a setting that is
-    not possible here. MetalWarning, MagneticWarning, VacuumWarning and UnfamiliarWarning are issued
-    where results should not be trusted blindly.
+    not possible here. MetalWarning, MagneticWarning, VacuumWarning, BorderlineSymmetryWarning and
+    UnfamiliarWarning are issued where results should not be trusted blindly.
 
     All arguments are attributes, too; `calc.set(symprec=0.05)` or an assignment changes them.
     """

@@ -97,6 +97,12 @@ class UnknownSymmetryWarning(EqTensorWarning):
     flag = "symmetry_unknown"
 
 
+class BorderlineSymmetryWarning(EqTensorWarning):
+    """A symmetry holds or fails closely: another tolerance would give another point group."""
+
+    flag = "symmetry_borderline"
+
+
 class UnfamiliarWarning(EqTensorWarning):
     """The crystal is unlike the training data: its error estimate is unusually large."""
 

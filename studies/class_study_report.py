@@ -19,7 +19,8 @@ from typing import Annotated
 import numpy as np
 import typer
 
-from ase_eqtensor.crystal.symmetry import SITE_CLASSES, analyse
+from ase_eqtensor.crystal.site_classes import SITE_CLASSES
+from ase_eqtensor.crystal.symmetry import analyse
 from ase_eqtensor.quantities import QUANTITIES
 from ase_eqtensor.quantities.permittivity import TOTAL
 from ase_eqtensor.quantities.stiffness import STIFFNESS

@@ -1,10 +1,10 @@
 """Point group, site-symmetry classes, orbits and primitive cell of a crystal.
 
-One spglib search per crystal gives the space-group type, the primitive lattice and the setting;
-everything else follows from the type's tabulated operations. Tables are used, and not the
-operations that spglib lists for the given cell, because those are incomplete for a supercell whose
-shape breaks the lattice symmetry (24 instead of 48 for Si 1x1x2) and grow with its pure
-translations.
+spglib gives the space-group type, the primitive lattice and the setting, in one search, or in two
+where a group is near the tolerance; everything else follows from the type's tabulated operations.
+Tables are used, and not the operations that spglib lists for the given cell, because those are
+incomplete for a supercell whose shape breaks the lattice symmetry (24 instead of 48 for Si 1x1x2)
+and grow with its pure translations.
 
 An atom's class is its site-symmetry point group, the operations that fix its position. Positions
 in general position have the class "1"; so has every atom of a molecular-dynamics frame, whose
@@ -16,11 +16,14 @@ import warnings
 from dataclasses import dataclass
 from functools import cache
 from inspect import signature
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import spglib
 from ase import Atoms
+
+from .canonical import canonical
+from .site_classes import class_index, rotation_types
 
 # spglib reports failure by None up to 2.8 and by this exception afterwards. As of 2.7 it also warns
 # at every call unless told to raise, and programs whose warnings are errors would end there.
@@ -38,52 +41,8 @@ MAX_SYMPREC = 0.1  # Å; beyond, groups are found that contradict the computed t
 # away), so every limit between the two tells them apart.
 SAME_SITE = 0.2  # Å
 
-WRAPPED = 1e-9  # fraction of a cell vector below which an atom counts as on the lower face
+MARGIN = 2.0  # factor of the tolerance within which another group makes a crystal borderline
 SILENT = 1e-6  # traces of projectors, which are fractions of whole numbers, up to rounding
-
-# Number of rotations of each type in the crystallographic point groups, by International symbol.
-_ROTATION_COUNTS = {
-    # -6 -4 -3  m -1  1  2  3  4  6
-    "1": (0, 0, 0, 0, 0, 1, 0, 0, 0, 0),
-    "-1": (0, 0, 0, 0, 1, 1, 0, 0, 0, 0),
-    "2": (0, 0, 0, 0, 0, 1, 1, 0, 0, 0),
-    "m": (0, 0, 0, 1, 0, 1, 0, 0, 0, 0),
-    "2/m": (0, 0, 0, 1, 1, 1, 1, 0, 0, 0),
-    "222": (0, 0, 0, 0, 0, 1, 3, 0, 0, 0),
-    "mm2": (0, 0, 0, 2, 0, 1, 1, 0, 0, 0),
-    "mmm": (0, 0, 0, 3, 1, 1, 3, 0, 0, 0),
-    "4": (0, 0, 0, 0, 0, 1, 1, 0, 2, 0),
-    "-4": (0, 2, 0, 0, 0, 1, 1, 0, 0, 0),
-    "4/m": (0, 2, 0, 1, 1, 1, 1, 0, 2, 0),
-    "422": (0, 0, 0, 0, 0, 1, 5, 0, 2, 0),
-    "4mm": (0, 0, 0, 4, 0, 1, 1, 0, 2, 0),
-    "-42m": (0, 2, 0, 2, 0, 1, 3, 0, 0, 0),
-    "4/mmm": (0, 2, 0, 5, 1, 1, 5, 0, 2, 0),
-    "3": (0, 0, 0, 0, 0, 1, 0, 2, 0, 0),
-    "-3": (0, 0, 2, 0, 1, 1, 0, 2, 0, 0),
-    "32": (0, 0, 0, 0, 0, 1, 3, 2, 0, 0),
-    "3m": (0, 0, 0, 3, 0, 1, 0, 2, 0, 0),
-    "-3m": (0, 0, 2, 3, 1, 1, 3, 2, 0, 0),
-    "6": (0, 0, 0, 0, 0, 1, 1, 2, 0, 2),
-    "-6": (2, 0, 0, 1, 0, 1, 0, 2, 0, 0),
-    "6/m": (2, 0, 2, 1, 1, 1, 1, 2, 0, 2),
-    "622": (0, 0, 0, 0, 0, 1, 7, 2, 0, 2),
-    "6mm": (0, 0, 0, 6, 0, 1, 1, 2, 0, 2),
-    "-6m2": (2, 0, 0, 4, 0, 1, 3, 2, 0, 0),
-    "6/mmm": (2, 0, 2, 7, 1, 1, 7, 2, 0, 2),
-    "23": (0, 0, 0, 0, 0, 1, 3, 8, 0, 0),
-    "m-3": (0, 0, 8, 3, 1, 1, 3, 8, 0, 0),
-    "432": (0, 0, 0, 0, 0, 1, 9, 8, 6, 0),
-    "-43m": (0, 6, 0, 6, 0, 1, 3, 8, 0, 0),
-    "m-3m": (0, 6, 8, 9, 1, 1, 9, 8, 6, 0),
-}
-# Column of `_ROTATION_COUNTS` by determinant (-1, then +1) and trace (-3 ... 3).
-_TYPE_COLUMN = np.full((2, 7), -1)
-_TYPE_COLUMN[0, [1, 2, 3, 4, 0]] = 0, 1, 2, 3, 4
-_TYPE_COLUMN[1, [6, 2, 3, 4, 5]] = 5, 6, 7, 8, 9
-
-SITE_CLASSES: tuple[str, ...] = ("unknown", *_ROTATION_COUNTS)
-_CLASS_OF_COUNTS = {counts: i for i, counts in enumerate(_ROTATION_COUNTS.values(), start=1)}
 
 
 @dataclass(frozen=True)
@@ -101,6 +60,7 @@ class CrystalSymmetry:
         when it is primitive already.
     polar: (3, 3) float64, projector on the directions in which polar modes may point, see
         `polar_directions`.
+    borderline: whether half or twice the tolerance would change the group.
     """
 
     rotations: np.ndarray
@@ -111,6 +71,7 @@ class CrystalSymmetry:
     primitive_index: np.ndarray
     primitive_cell: np.ndarray
     polar: np.ndarray
+    borderline: bool = False
 
     @property
     def known(self) -> bool:
@@ -119,58 +80,119 @@ class CrystalSymmetry:
 
 
 def analyse(atoms: Atoms, symprec: float = DEFAULT_SYMPREC) -> CrystalSymmetry:
-    """Symmetry of a fully periodic crystal, searched within `symprec` (Å, at most 0.1).
+    """Symmetry of a fully periodic crystal, found within `symprec` (Å, at most 0.1).
 
-    Where spglib finds nothing (overlapping atoms, for example) the group is the identity, every
-    class "unknown" and the primitive cell the given one; nothing is raised.
+    It belongs to the crystal: no choice of cell vectors, origin, orientation or order of atoms
+    matters. Where spglib finds nothing (overlapping atoms, for example) the group is the identity,
+    every class "unknown" and the primitive cell the given one; nothing is raised.
     """
     cell = np.array(atoms.cell)
-    inverse = np.linalg.inv(cell)
-    positions = atoms.positions @ inverse
-    order = _canonical_order(atoms.numbers, positions)
-    positions = positions[order]
-    dataset = _search((cell, positions, atoms.numbers[order]), symprec)
-    if dataset is None:
+    positions = atoms.positions @ np.linalg.inv(cell)
+    basis, order = canonical(cell, positions, atoms.numbers)
+    positions = (positions @ np.linalg.inv(basis))[order]
+    crystal = (basis @ cell, positions, atoms.numbers[order])
+    # a group that holds within twice the tolerance is looked for first: most crystals have one, and
+    # for those that have one beyond the tolerance the search decides closely
+    wide = _search(crystal, MARGIN * symprec)
+    found = wide and _found(crystal, wide)
+    borderline = found is not None and found.deviation > symprec / MARGIN
+    if found is None or found.deviation > symprec:
+        narrow = _search(crystal, symprec)
+        found = narrow and _found(crystal, narrow)
+    if found is None:
         return _unknown(cell, len(atoms))
-
-    copy_of = dataset.mapping_to_primitive
-    first_copy = np.empty(copy_of.max() + 1, dtype=np.int64)  # of each primitive atom
-    first_copy[copy_of[::-1]] = np.arange(len(atoms))[::-1]
-    # `multiple`, of integers, builds the given cell from the primitive one. Its inverse gives
-    # primitive vectors free of the noise of the search; a primitive cell stays as it is.
-    primitive_cell, multiple, fraction = cell, np.eye(3), np.eye(3)
-    if len(first_copy) < len(atoms):
-        multiple = np.rint(cell @ np.linalg.inv(dataset.primitive_lattice))
-        fraction = np.linalg.inv(multiple)
-        primitive_cell, inverse = fraction @ cell, inverse @ multiple
-
-    types = _tabulated_operations(dataset.hall_number)[2]
-    rotations, translations = _operations_in(multiple, fraction, dataset)
-    sites = positions[first_copy] @ multiple
-    shift = sites @ rotations.transpose(0, 2, 1) + (translations[:, None] - sites)  # (G, P, 3)
-    shift -= np.rint(shift)
-    fixes = ((shift @ primitive_cell) ** 2).sum(axis=-1) < SAME_SITE**2
-    cartesian = _cartesian(rotations, primitive_cell, inverse)
+    primitive = len(found.first_copy) == len(atoms)
     return CrystalSymmetry(
-        rotations=cartesian,
-        site_class=_in_given_order(_class_index(fixes.T @ types)[copy_of], order),
-        orbit=_smallest_index(_in_given_order(dataset.crystallographic_orbits, order)),
-        point_group=dataset.pointgroup.strip(),
-        space_group=int(dataset.number),
-        primitive_index=np.sort(order[first_copy]),
-        primitive_cell=primitive_cell,
-        polar=polar_directions(cartesian, fixes, dataset.crystallographic_orbits[first_copy]),
+        rotations=found.rotations,
+        site_class=_in_given_order(found.site_class[found.copy_of], order),
+        orbit=_smallest_index(_in_given_order(found.orbit, order)),
+        point_group=found.point_group,
+        space_group=found.space_group,
+        primitive_index=np.sort(order[found.first_copy]),
+        primitive_cell=cell if primitive else found.lattice,
+        polar=found.polar,
+        borderline=borderline,
     )
 
 
-def _canonical_order(numbers: np.ndarray, positions: np.ndarray) -> np.ndarray:
-    """Indices (N,) that sort atoms by species and fractional position (N, 3) in the cell.
+class _Found(NamedTuple):
+    """A space group in the canonical description of a crystal of N atoms, P in the primitive cell.
 
-    spglib measures from the first atom it is given, so that with noise near the tolerance another
-    listing of the same atoms has another space group.
+    lattice: (3, 3) primitive. copy_of: (N,) number of the primitive atom. first_copy: (P,) atoms.
+    site_class: (P,). orbit: (N,). deviation: see `deviation`. The others as in `CrystalSymmetry`.
     """
-    wrapped = np.round((positions + WRAPPED) % 1.0, 7)  # rounding errors do not order atoms
-    return np.lexsort((*wrapped.T, numbers))
+
+    lattice: np.ndarray
+    copy_of: np.ndarray
+    first_copy: np.ndarray
+    rotations: np.ndarray
+    site_class: np.ndarray
+    orbit: np.ndarray
+    polar: np.ndarray
+    point_group: str
+    space_group: int
+    deviation: float
+
+
+def _found(crystal: tuple, dataset) -> _Found:
+    """What spglib's dataset says of a crystal: (cell, fractional positions, numbers)."""
+    cell, positions, _ = crystal
+    copy_of, orbit = dataset.mapping_to_primitive, dataset.crystallographic_orbits
+    first_copy = np.empty(copy_of.max() + 1, dtype=np.int64)  # of each primitive atom
+    first_copy[copy_of[::-1]] = np.arange(len(positions))[::-1]
+    # `multiple`, of integers, builds the given cell from the primitive one. Its inverse gives
+    # primitive vectors free of the noise of the search; a primitive cell stays as it is.
+    multiple = np.eye(3)
+    if len(first_copy) < len(positions):
+        multiple = np.rint(cell @ np.linalg.inv(dataset.primitive_lattice))
+    fraction = np.linalg.inv(multiple)
+    lattice = fraction @ cell
+
+    types = _tabulated_operations(dataset.hall_number)[2]
+    rotations, translations = _operations_in(multiple, fraction, dataset)
+    scaled = positions @ multiple
+    sites = scaled[first_copy]
+    images = sites @ rotations.transpose(0, 2, 1) + translations[:, None]  # (G, P, 3)
+    shift = images - sites
+    shift -= np.rint(shift)
+    fixes = ((shift @ lattice) ** 2).sum(axis=-1) < SAME_SITE**2
+    cartesian, symmetric = _cartesian(rotations, lattice, np.linalg.inv(lattice))
+    copies = scaled - sites[copy_of]
+    return _Found(
+        lattice,
+        copy_of,
+        first_copy,
+        cartesian,
+        class_index(fixes.T @ types),
+        orbit,
+        polar_directions(cartesian, fixes, orbit[first_copy]),
+        dataset.pointgroup.strip(),
+        int(dataset.number),
+        max(
+            float(np.linalg.norm(symmetric - lattice, axis=1).max()),
+            float(np.linalg.norm((copies - np.rint(copies)) @ lattice, axis=1).max()),
+            _missed_by(images, sites, orbit[first_copy], lattice),
+        ),
+    )
+
+
+def _missed_by(
+    images: np.ndarray, sites: np.ndarray, orbit: np.ndarray, lattice: np.ndarray
+) -> float:
+    """Largest distance (Å) between an image of an atom and the nearest equivalent atom, from
+    fractional images (G, P, 3) and sites (P, 3), and the orbit (P,) of each site.
+
+    What an operation has in excess for all atoms is the choice of an origin, and does not count.
+    """
+    steps = np.empty_like(images)
+    for label in np.unique(orbit):
+        members = np.flatnonzero(orbit == label)
+        between = images[:, members, None] - sites[members]  # (G, n, n, 3)
+        between = (between - np.rint(between)) @ lattice
+        nearest = (between**2).sum(axis=-1).argmin(axis=-1)[:, :, None, None]
+        steps[:, members] = np.take_along_axis(between, nearest, axis=2)[:, :, 0]
+    steps -= steps.mean(axis=1, keepdims=True)
+    return float(np.linalg.norm(steps, axis=-1).max())
 
 
 def _in_given_order(values: np.ndarray, order: np.ndarray) -> np.ndarray:
@@ -257,13 +279,7 @@ def _tabulated_operations(hall_number: int) -> tuple[np.ndarray, np.ndarray, np.
     _, first = np.unique(operations["rotations"].reshape(-1, 9), axis=0, return_index=True)
     first.sort()
     rotations = operations["rotations"][first].astype(float)
-    proper = (np.linalg.det(rotations) > 0).astype(int)
-    trace = np.trace(rotations, axis1=1, axis2=2).astype(int)
-    return (
-        rotations,
-        operations["translations"][first],
-        np.eye(10, dtype=int)[_TYPE_COLUMN[proper, trace + 3]],
-    )
+    return rotations, operations["translations"][first], rotation_types(rotations)
 
 
 def _operations_in(
@@ -282,11 +298,14 @@ def _operations_in(
     return np.rint(to_primitive @ rotations @ to_standard), translations
 
 
-def _cartesian(rotations: np.ndarray, cell: np.ndarray, inverse: np.ndarray) -> np.ndarray:
-    """Orthogonal matrices (G, 3, 3) of the integer `rotations` of the lattice `cell` (rows).
+def _cartesian(
+    rotations: np.ndarray, cell: np.ndarray, inverse: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Orthogonal matrices (G, 3, 3) of the integer `rotations` of the lattice `cell` (rows), and
+    the nearest cell (3, 3) that has these symmetries exactly.
 
-    The metric averaged over the group is that of the nearest cell with the exact symmetry. A pure
-    stretch, without rotation, takes `cell` to it, so the Cartesian frame is kept.
+    Its metric is averaged over the group. A pure stretch, without rotation, takes `cell` to it, so
+    the Cartesian frame is kept.
     """
     basis, inverse = cell.T, inverse.T
     metrics = rotations.transpose(0, 2, 1) @ (basis.T @ basis) @ rotations
@@ -297,9 +316,5 @@ def _cartesian(rotations: np.ndarray, cell: np.ndarray, inverse: np.ndarray) -> 
     inverse = inverse @ (axes / stretch) @ axes.T
     matrices = basis @ rotations @ inverse
     # One Newton step towards the polar factor removes the rounding of skewed cells.
-    return matrices @ (3 * np.eye(3) - matrices.transpose(0, 2, 1) @ matrices) / 2
-
-
-def _class_index(type_counts: np.ndarray) -> np.ndarray:
-    """Index into `SITE_CLASSES` (P,) of groups with `type_counts` (P, 10) rotations by type."""
-    return np.array([_CLASS_OF_COUNTS.get(tuple(counts), 0) for counts in type_counts.tolist()])
+    matrices = matrices @ (3 * np.eye(3) - matrices.transpose(0, 2, 1) @ matrices) / 2
+    return matrices, basis.T

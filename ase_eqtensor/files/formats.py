@@ -13,6 +13,7 @@ from ..errors import DataError, UnwritableError, located
 from ..models.upgrade import upgrade_record
 from ..storage import check_place, complete_file
 from .database import DATABASES, connect, from_row, is_address, write_rows
+from .extxyz import writable
 from .frozen import RECORD
 
 FILES = (".extxyz", ".traj")
@@ -52,6 +53,8 @@ def _write(path: Path, images: Sequence[Atoms]) -> None:
             write_rows(db, images)
         return
     try:
+        if path.suffix == ".extxyz":
+            images = [writable(atoms) for atoms in images]
         # an open file, because ASE takes what follows an @ in a name for an index
         with path.open("wb" if path.suffix == ".traj" else "w") as file:
             ase.io.write(file, images, format=path.suffix[1:])

@@ -82,6 +82,8 @@ def _frames(path: Path) -> Iterator[Frame]:
     else:
         # by an absolute path, because names such as postgres.vasp read as addresses otherwise
         kind = filetype(str(path.absolute()))
+    if kind == "vasp":
+        _check_announced(_text(path).splitlines())
     if kind == "cif":
         for crystal in read_cif(_text(path)):
             told = isinstance(crystal, StructureError)
@@ -93,6 +95,20 @@ def _frames(path: Path) -> Iterator[Frame]:
     else:
         frames = ase.io.iread(str(path.absolute()), ":", format=kind, do_not_split_by_at_sign=True)
         yield from _until_damaged(frames)
+
+
+def _check_announced(lines: list[str]) -> None:
+    """Raise StructureError for a POSCAR that announces more atoms than it has lines: ASE would make
+    room for all of them first."""
+    for line in lines[5:7]:  # after the names of the species, which older files lack
+        counts = line.split()
+        if counts and all(count.isdecimal() for count in counts):
+            announced = sum(map(int, counts))
+            if announced > len(lines):
+                raise StructureError(
+                    f"it announces {announced} atoms in {len(lines)} lines: it is incomplete"
+                )
+            return
 
 
 def _until_damaged(frames: Iterator[Atoms]) -> Iterator[Frame]:

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from ..crystal.graph import GraphBatch
-from ..crystal.symmetry import SITE_CLASSES
+from ..crystal.site_classes import SITE_CLASSES
 from ..quantities import POLAR, QUANTITIES, Head, heads
 from ..tensors.exponential import symmetric_matrix
 from ..tensors.irreps import dimension, parse_irreps

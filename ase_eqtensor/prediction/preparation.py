@@ -13,6 +13,7 @@ from ..crystal.metals import is_likely_metal
 from ..crystal.symmetry import analyse, primitive
 from ..crystal.validation import as_atoms, check_structure, describe, structure_warnings
 from ..errors import (
+    BorderlineSymmetryWarning,
     ElementError,
     EqTensorError,
     EqTensorWarning,
@@ -86,6 +87,15 @@ class Preparation:
                     f"{describe(atoms)}: no symmetry found within "
                     f"{self.settings.symprec} Å; the tensors are those of the bare network on the "
                     "given cell"
+                )
+            )
+        if symmetry.borderline:
+            warnings.append(
+                BorderlineSymmetryWarning(
+                    f"{describe(atoms)}: space group {symmetry.space_group} was found within "
+                    f"symprec = {self.settings.symprec} Å, another one within half or twice of it; "
+                    "the tensors depend on which. Relax the crystal, or choose symprec well above "
+                    "or below its noise."
                 )
             )
         site_class, cell = symmetry.site_class, atoms

@@ -11,7 +11,8 @@ from ase.spacegroup import crystal
 from crystals import quartz, rutile
 from scipy.spatial.transform import Rotation
 
-from ase_eqtensor.crystal.symmetry import SITE_CLASSES, analyse, primitive
+from ase_eqtensor.crystal.site_classes import SITE_CLASSES
+from ase_eqtensor.crystal.symmetry import analyse, primitive
 
 # First (standard) setting of each space group.
 HALL_NUMBER = {spglib.get_spacegroup_type(h).number: h for h in range(530, 0, -1)}

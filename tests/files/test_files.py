@@ -180,3 +180,22 @@ def test_freezing_needs_a_prediction(pair):
     gas = Atoms("H", positions=[(0, 0, 0)])
     with pytest.raises(StructureError):
         freeze(gas, pair[0].calc.predictor.predict([gas])[0])
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["", "two\nlines", "1", "T", "back\\slash", "end\\", 'quo"te', "a=b c", "_JSON x", "\t", "ü",
+     ["a\"b", "c\\d", ""], {"a b": {"c": "\\"}}, []],
+)  # fmt: skip
+def test_any_text_beside_a_crystal_survives_extended_xyz(calc, tmp_path, value):
+    atoms = bulk("MgO", "rocksalt", a=4.2)
+    atoms.info |= {"mine": value, "next": "here"}
+    atoms.calc = calc
+    frozen = freeze(atoms)
+    save(tmp_path / "a.extxyz", [frozen])
+    assert frozen.info["mine"] == value
+    (image,) = load(tmp_path / "a.extxyz")
+    kept = image.info["mine"]
+    assert (kept.tolist() if isinstance(kept, np.ndarray) else kept) == value
+    assert image.info["next"] == "here"
+    assert tensors(image).keys() == tensors(frozen).keys()

@@ -7,7 +7,7 @@ import lightning as L
 import torch
 
 from ase_eqtensor.crystal.graph import GraphBatch
-from ase_eqtensor.crystal.symmetry import SITE_CLASSES
+from ase_eqtensor.crystal.site_classes import SITE_CLASSES
 from ase_eqtensor.network.model import Architecture, TensorNetwork
 from ase_eqtensor.train.fitting.samples import Batch
 from ase_eqtensor.train.recipes.recipe import Recipe

@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 
 from ase_eqtensor import EqTensorCalculator, load_model
 from ase_eqtensor.commands import app
-from ase_eqtensor.crystal.symmetry import SITE_CLASSES
+from ase_eqtensor.crystal.site_classes import SITE_CLASSES
 from ase_eqtensor.errors import DataError
 from ase_eqtensor.models.store import Model
 from ase_eqtensor.quantities import offered, stored
