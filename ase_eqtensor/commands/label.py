@@ -1,0 +1,75 @@
+"""The command `eqtensor data label`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.progress import Progress
+
+from ..extras import extra
+from .app import INTERRUPTED, Workers, console, messages
+from .data import data
+
+
+@data.command()
+def label(
+    source: Annotated[
+        str, typer.Argument(help="Training database, or ASE database, folder, list of paths.")
+    ],
+    output: Annotated[Path, typer.Argument(help="File to write, or to go on with.")],
+    calculator: Annotated[
+        str, typer.Option(help="7net-l3i5, 7net-0, or module:callable that makes a calculator.")
+    ] = "7net-l3i5",
+    level: Annotated[
+        str, typer.Option(help="Level of theory of a calculator given as module:callable.")
+    ] = "",
+    datasets: Annotated[
+        list[str] | None, typer.Option("--dataset", help="Data set of a training database.")
+    ] = None,
+    max_atoms: Annotated[int | None, typer.Option(help="Leave out larger cells.")] = None,
+    volume_ratios: Annotated[
+        list[float] | None,
+        typer.Option("--volume-ratio", help="Label strained copies, too: 0.9 of the volume, say."),
+    ] = None,
+    ratios_each: Annotated[
+        int | None, typer.Option(help="How many of the volume ratios each crystal gets.")
+    ] = None,
+    workers: Workers = 1,
+    backend: Annotated[str, typer.Option(help="local, dask or ray.")] = "local",
+    address: Annotated[
+        str | None, typer.Option(help="Running Dask scheduler or Ray cluster.")
+    ] = None,
+) -> None:
+    """Stiffness of crystals, relaxed with a potential; run it again to go on after an interruption.
+
+    Smallest cells come first. A crystal that several data sets share is labelled once.
+
+    Example: eqtensor data label crystals.db labels.jsonl --dataset elastic --dataset moduli
+    --volume-ratio 0.9 --volume-ratio 1.1
+    """
+    with extra("data"):
+        from ase_eqtensor.train.teacher.crystals import crystals
+        from ase_eqtensor.train.teacher.labelling import label as run_label
+
+    found = crystals(source, datasets or (), max_atoms)
+    try:
+        with Progress(console=messages, transient=True) as bar:
+            task = bar.add_task("labelling", total=None)
+            result = run_label(
+                found,
+                output,
+                calculator,
+                level,
+                volume_ratios=volume_ratios or (),
+                ratios_each=ratios_each,
+                workers=workers,
+                backend=backend,
+                address=address,
+                progress=lambda done, total: bar.update(task, completed=done, total=total),
+            )
+    except KeyboardInterrupt:
+        messages.print(f"interrupted: {output} holds what was done; the same command goes on")
+        raise typer.Exit(INTERRUPTED) from None
+    console.print(
+        f"{output}: {result.labels} labels and {result.failures} failures, {result.new} of them new"
+    )
