@@ -32,7 +32,7 @@ from .files import (
     open_collection,
     storable,
 )
-from .files.database import write_rows
+from .files.database import only_writer, write_rows
 from .parallel import in_parallel
 from .prediction.settings import DEFAULTS
 
@@ -182,12 +182,19 @@ def _write(output: str | Path, images: list[Atoms], changed: list[int]) -> None:
 
 @contextmanager
 def _held(output: str | Path) -> Iterator[None]:
-    """Keep a second run from writing to the same file at the same time.
+    """Keep a second run from writing to the same place at the same time.
 
-    The lock is the operating system's: it is gone with the process, however that ends.
+    The lock is the operating system's or the server's: it is gone with the process, however that
+    ends.
     """
     if is_address(output):
-        yield
+        with only_writer(str(output)) as alone:
+            if not alone:
+                raise DataError(
+                    f"another screen is writing to {output}: wait until it ends, or choose another "
+                    "database"
+                )
+            yield
         return
     lock = FileLock(f"{output}.lock")
     try:

@@ -1,7 +1,7 @@
 """ASE databases: SQLite, JSON and PostgreSQL; rows with tensors and with keys to select on."""
 
-from collections.abc import Iterable
-from contextlib import AbstractContextManager
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 
 import ase.db
@@ -19,6 +19,7 @@ from ..quantities import stored
 from .frozen import GIVEN, PAIRS, RECORD, results_of_others, searchable
 
 DATABASES = (".db", ".json")  # endings of files that ASE keeps databases in
+SCREENING_LOCK = 0x65717465  # "eqte": PostgreSQL knows its advisory locks by number
 
 
 def is_address(path: str | Path) -> bool:
@@ -37,6 +38,22 @@ def connect(path: str | Path) -> AbstractContextManager[Database]:
             import ase_db_backends.postgresql  # noqa: F401 (ASE's connect needs it)
             import psycopg2  # noqa: F401
     return ase.db.connect(path, use_lock_file=False)
+
+
+@contextmanager
+def only_writer(address: str) -> Iterator[bool]:
+    """Whether no other process holds the lock of this PostgreSQL database, which is ours then until
+    the `with` statement ends. Raises MissingExtraError without the extra, DataError if the server
+    does not answer."""
+    with extra("postgres"):
+        import psycopg2
+    try:
+        connection = psycopg2.connect(address)
+    except psycopg2.OperationalError as error:
+        raise DataError(f"{address}: the database cannot be reached ({error})") from error
+    with closing(connection), connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_lock(%s)", (SCREENING_LOCK,))
+        yield bool(cursor.fetchone()[0])
 
 
 def write_rows(db: Database, images: Iterable[Atoms]) -> None:

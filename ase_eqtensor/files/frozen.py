@@ -39,7 +39,7 @@ def freeze(
 
     Args:
         atoms: the crystal. Its info stays, and so do the energy, forces, ... of another
-            calculator, if they belong to these positions.
+            calculator, if they belong to these positions; in info, where ASE has no such property.
         prediction: of this crystal; None takes that of its `EqTensorCalculator`. Several crystals
             may share one calculator: every copy has a calculator of its own.
         source: label of the crystal, for the databases' key of this name.
@@ -61,6 +61,8 @@ def freeze(
         raise prediction.error
     frozen = atoms.copy()
     results = results_of_others(atoms)
+    unknown = {k: v for k, v in _results(atoms).items() if k not in all_properties}
+    frozen.info = unknown | frozen.info
     pairs = frozen.info.get(PAIRS, {})
     if not isinstance(pairs, Mapping):  # something else of the user's under this name
         frozen.info[GIVEN + PAIRS], pairs = frozen.info.pop(PAIRS), {}
@@ -161,12 +163,17 @@ def searchable(frozen: Atoms) -> dict[str, float | bool | str]:
 
 def results_of_others(atoms: Atoms) -> dict:
     """Energy, forces, ... of a calculator of the user's, if they belong to these positions."""
+    return {name: value for name, value in _results(atoms).items() if name in all_properties}
+
+
+def _results(atoms: Atoms) -> dict:
+    """All that such a calculator gives, also under names that ASE does not know."""
     calc = atoms.calc
     if not isinstance(calc, Calculator) or isinstance(calc, EqTensorCalculator):
         return {}
     if calc.check_state(atoms):  # the atoms have moved since
         return {}
-    return {k: v for k, v in calc.results.items() if k in all_properties and v is not None}
+    return {name: value for name, value in calc.results.items() if value is not None}
 
 
 def _attached(atoms: Atoms) -> Prediction:

@@ -113,6 +113,16 @@ def test_what_the_user_had_stays(pair, tmp_path, name):
     assert "elasticity_tensor" in tensors(again)
 
 
+def test_results_that_ase_has_no_name_for_are_kept_in_info(pair, model):
+    atoms = pair[0].copy()
+    atoms.calc = SinglePointCalculator(atoms, energy=-3.0)
+    atoms.calc.results |= {"band_gap": 4.5, "eqtensor": "mine"}
+    (prediction,) = EqTensorCalculator(model).predict([atoms])
+    frozen = freeze(atoms, prediction)
+    assert frozen.info["band_gap"] == 4.5 and frozen.info["given_eqtensor"] == "mine"
+    assert frozen.calc.results["energy"] == -3.0 and "band_gap" not in atoms.info
+
+
 def test_stale_results_of_another_calculator_are_left_behind(pair):
     image = pair[0].copy()
     image.calc = SinglePointCalculator(image, energy=-1.5)

@@ -18,7 +18,7 @@ from ase_eqtensor import EqTensorCalculator, screening
 from ase_eqtensor.errors import DataError, MissingExtraError
 from ase_eqtensor.files import connect, tensors
 from ase_eqtensor.files.collections import open_collection
-from ase_eqtensor.files.database import from_row
+from ase_eqtensor.files.database import from_row, only_writer
 from ase_eqtensor.screening import screen
 
 NAMES = ("quartz", "rutile")
@@ -191,3 +191,8 @@ def test_postgresql(source, weights, tmp_path, small_shards):
     screen(source, tmp_path / "out.db", str(weights))
     assert_same(rows(address), rows(tmp_path / "out.db"))
     assert len(open_collection(address, "k_vrh_gpa>0").keys()) == 11
+    with only_writer(address) as alone:
+        assert alone
+        with pytest.raises(DataError, match="another screen is writing"):
+            screen(source, address, str(weights))
+    assert screen(source, address, str(weights)).present == 11

@@ -62,6 +62,13 @@ def test_extxyz_stiffness(tmp_path, info):
     assert row.atoms == nacl()
 
 
+def test_a_damaged_frame_is_named(tmp_path):
+    path = write_extxyz(tmp_path / "a.extxyz", *[{"elasticity_tensor": STIFFNESS * GPA}] * 2)
+    path.write_text(path.read_text().replace("Properties=", "Properties=?", 1))
+    with pytest.raises(DataError, match="a.extxyz#0"):
+        rows(path)
+
+
 def test_extxyz_permittivity(tmp_path):
     rng = np.random.default_rng(0)
     given = {name: tensor + 0.1 * rng.random((3, 3)) for name, tensor in EPS.items()}

@@ -9,7 +9,8 @@ from ase.calculators.emt import EMT
 from ase.optimize import BFGS
 from crystals import crystal_of_point_group
 
-from ase_eqtensor.crystal.symmetry import SITE_CLASSES, analyse
+from ase_eqtensor.crystal.site_classes import SITE_CLASSES
+from ase_eqtensor.crystal.symmetry import analyse
 from ase_eqtensor.errors import StructureError
 from ase_eqtensor.tensors.notation import GPA, VOIGT_PAIRS, rotate_stiffness
 from ase_eqtensor.train.teacher.copies import at_volume

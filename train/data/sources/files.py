@@ -21,13 +21,13 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import ase.db
-import ase.io
 import numpy as np
 from ase import Atoms
 from pymatgen.core import Structure
 
 from ase_eqtensor.crystal.validation import as_atoms, check_structure
 from ase_eqtensor.errors import DataError, StructureError
+from ase_eqtensor.files.reading import read_crystals
 from ase_eqtensor.quantities.stiffness import STIFFNESS
 from ase_eqtensor.tensors.notation import GPA
 from ase_eqtensor.train.data.sources.base import Source
@@ -80,7 +80,9 @@ def _read(path: Path) -> Iterator[tuple[Atoms | Structure, Mapping]]:
 
 
 def _extxyz(path: Path) -> Iterator[tuple[Atoms, Mapping]]:
-    for atoms in ase.io.iread(path, index=":", format="extxyz"):
+    for index, atoms in enumerate(read_crystals(path)):
+        if isinstance(atoms, StructureError):
+            raise DataError(f"{path.name}#{index}: {atoms}") from atoms
         results = atoms.calc.results if atoms.calc else {}
         yield atoms, results | atoms.info
 
