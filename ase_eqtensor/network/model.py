@@ -1,5 +1,6 @@
 """The network: crystals in, physically valid response tensors out."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 
 import numpy as np
@@ -8,8 +9,8 @@ from torch import nn
 
 from ..crystal.graph import GraphBatch
 from ..crystal.site_classes import SITE_CLASSES
-from ..quantities import POLAR, QUANTITIES, Head, heads
-from ..tensors.exponential import symmetric_matrix
+from ..quantities import POLAR, QUANTITIES, Head, Quantity, heads
+from ..tensors.exponential import exponentials, symmetric_matrix
 from ..tensors.irreps import dimension, parse_irreps
 from .classes import ClassMode
 from .convolution import EdgeBasis
@@ -154,11 +155,14 @@ class TensorNetwork(nn.Module):
         `polar` (B, 3, 3) are the projectors on the directions of polar modes; without them every
         direction is polar.
         """
-        given = arrays if polar is None else {**arrays, POLAR: polar}
+        wanted = [q for q in QUANTITIES.values() if all(head.name in arrays for head in q.heads)]
+        said = _said(wanted, arrays)
+        known = {} if polar is None else {POLAR: polar}
         return {
-            quantity.name: quantity.from_heads(given)
-            for quantity in QUANTITIES.values()
-            if all(head.name in arrays for head in quantity.heads)
+            q.name: q.from_heads(
+                known | {head.name: said[head.name, bool(q.inverse_of)] for head in q.heads}
+            )
+            for q in wanted
         }
 
 
@@ -167,3 +171,18 @@ def _declared(names: list[str]) -> dict[str, Head]:
     if unknown := set(names) - set(heads()):
         raise ValueError(f"no quantity declares the heads {', '.join(sorted(unknown))}")
     return {name: head for name, head in heads().items() if name in names}
+
+
+def _said(
+    quantities: Sequence[Quantity], arrays: Mapping[str, torch.Tensor]
+) -> dict[tuple[str, bool], torch.Tensor]:
+    """(head, whether inverted) -> (B, *head.form.shape) as `Quantity.from_heads` takes it, for what
+    the quantities need; each exponential once, however many quantities share it."""
+    needed = dict.fromkeys((head, bool(q.inverse_of)) for q in quantities for head in q.heads)
+    logarithms = {
+        (head.name, inverse): -arrays[head.name] if inverse else arrays[head.name]
+        for head, inverse in needed
+        if head.logarithm
+    }
+    plain = {(head.name, False): arrays[head.name] for head, _ in needed if not head.logarithm}
+    return plain | exponentials(logarithms)

@@ -145,8 +145,8 @@ class Quantity:
     meaning: one line for people. unit: of the user's array.
     form: of the network's array. shape: of the user's array.
     heads: what the network predicts for it.
-    from_heads: arrays (B, *head.form.shape) by head, and projectors (B, 3, 3) under `POLAR` where
-        they are known, to arrays (B, *form.shape) (torch).
+    from_heads: arrays (B, *head.form.shape) by head, of a logarithm its exponential, and projectors
+        (B, 3, 3) under `POLAR` where they are known, to arrays (B, *form.shape) (torch).
     to_ase, from_ase: network's array (..., *form.shape) to the user's (..., *shape), and back
         (numpy); the user's is in the Cartesian frame of the atoms.
     display: how people see it.
@@ -158,7 +158,7 @@ class Quantity:
         None if there is no such bound.
     insulators_only: whether metals have no such tensor.
     inverse_of: the quantity that it is the inverse of. It is then not trained, stored or counted
-        for itself.
+        for itself, and `from_heads` gets the inverses of what the heads, all logarithms, say.
     file_key: name under which files keep it, which states the unit; by default `name`.
     offered: whether the calculator offers it; one that is not is only trained and scored.
     """

@@ -6,7 +6,6 @@ import numpy as np
 import torch
 
 from ..tensors.directional import permittivity_along
-from ..tensors.exponential import exponential
 from ..tensors.forms import SYMMETRIC
 from .base import POLAR, Density, Display, Head, Quantity, Scalar, Series, Surface
 
@@ -53,13 +52,13 @@ IONS = Head("ionic", SYMMETRIC, _ionic_part, floor=EPS_NOISE)
 
 
 def _electronic(heads: Mapping[str, torch.Tensor]) -> torch.Tensor:
-    susceptibility = exponential(heads[ELECTRONS.name])
+    susceptibility = heads[ELECTRONS.name]
     return susceptibility + torch.eye(3, dtype=susceptibility.dtype, device=susceptibility.device)
 
 
 def _total(heads: Mapping[str, torch.Tensor]) -> torch.Tensor:
     """eps_inf plus the ionic part, which is exactly zero along directions without a polar mode."""
-    ionic = exponential(heads[IONS.name])
+    ionic = heads[IONS.name]
     if POLAR in heads:
         polar = heads[POLAR].to(ionic)
         ionic = polar @ ionic @ polar

@@ -7,7 +7,6 @@ import torch
 from ase import units
 
 from ..tensors.directional import linear_compressibility, shear_modulus, youngs_modulus
-from ..tensors.exponential import exponential
 from ..tensors.forms import MANDEL
 from ..tensors.moduli import reuss_average, voigt_average
 from ..tensors.notation import (
@@ -133,7 +132,7 @@ STIFFNESS = Quantity(
     unit="eV/Å^3",
     form=MANDEL,
     heads=(HEAD,),
-    from_heads=lambda heads: exponential(heads[HEAD.name]),
+    from_heads=lambda heads: heads[HEAD.name],
     to_ase=mandel_to_voigt,
     from_ase=lambda tensor: voigt_to_mandel(np.asarray(tensor, dtype=float)),
     display=Display(
@@ -164,7 +163,7 @@ COMPLIANCE = Quantity(
     unit="Å^3/eV",
     form=MANDEL,
     heads=(HEAD,),
-    from_heads=lambda heads: exponential(-heads[HEAD.name]),
+    from_heads=lambda heads: heads[HEAD.name],
     to_ase=compliance_mandel_to_voigt,
     from_ase=lambda tensor: compliance_voigt_to_mandel(np.asarray(tensor, dtype=float)),
     display=Display(

@@ -5,7 +5,12 @@ that promise only while the spread of A's eigenvalues stays far below ln(1/eps),
 A from its reference is bounded smoothly in Frobenius norm, and the exponential runs in float64.
 """
 
+from collections.abc import Hashable, Mapping
+from typing import TypeVar
+
 import torch
+
+Key = TypeVar("Key", bound=Hashable)
 
 LOG_BOUND = 12.0  # of |A - reference|; eigenvalues of exp(A) are typical ones times e^-12 ... e^12
 
@@ -48,3 +53,18 @@ def exponential(matrix: torch.Tensor) -> torch.Tensor:
     """
     result = torch.linalg.matrix_exp(matrix)
     return (result + result.transpose(-1, -2)) / 2
+
+
+def exponentials(matrices: Mapping[Key, torch.Tensor]) -> dict[Key, torch.Tensor]:
+    """`exponential` of each of several (..., d, d), under their keys.
+
+    Those of the same shape are computed at once: for few crystals a matrix exponential is nearly
+    all overhead.
+    """
+    alike: dict[torch.Size, list[Key]] = {}
+    for key, matrix in matrices.items():
+        alike.setdefault(matrix.shape, []).append(key)
+    results: dict[Key, torch.Tensor] = {}
+    for keys in alike.values():
+        results |= zip(keys, exponential(torch.stack([matrices[key] for key in keys])))
+    return results

@@ -5,7 +5,13 @@ import pytest
 import torch
 
 from ase_eqtensor.network.model import TensorNetwork
-from ase_eqtensor.tensors.exponential import LOG_BOUND, bound_norm, exponential, symmetric_matrix
+from ase_eqtensor.tensors.exponential import (
+    LOG_BOUND,
+    bound_norm,
+    exponential,
+    exponentials,
+    symmetric_matrix,
+)
 from ase_eqtensor.tensors.irreps import rank2_basis, stiffness_basis
 
 STIFFNESS_REFERENCE = torch.tensor([0.6, -1.1] + [0.0] * 19, dtype=torch.float64)
@@ -111,3 +117,13 @@ def test_gradient_at_repeated_eigenvalues_is_right():
     (exponential(symmetric_matrix(components, basis, reference))[0] * direction).sum().backward()
     expected = torch.einsum("iab,ab->i", basis, direction)
     torch.testing.assert_close(components.grad[0], expected, rtol=1e-12, atol=1e-12)
+
+
+def test_exponentials_together_are_those_alone():
+    shapes = {"a": (4, 6, 6), "b": (4, 3, 3), "c": (4, 6, 6), "d": (2, 4, 3, 3)}
+    roots = {name: torch.randn(shape, dtype=torch.float64) for name, shape in shapes.items()}
+    matrices = {name: root + root.mT for name, root in roots.items()}
+    together = exponentials(matrices)
+    assert together.keys() == matrices.keys()
+    for name, matrix in matrices.items():
+        torch.testing.assert_close(together[name], exponential(matrix), rtol=1e-13, atol=1e-13)

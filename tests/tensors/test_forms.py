@@ -6,6 +6,7 @@ import torch
 from crystals import POINT_GROUPS, crystal_of_point_group
 from equivariance import MOVES
 
+from ase_eqtensor.network.model import TensorNetwork
 from ase_eqtensor.quantities import Density, heads, offered, scalars
 from ase_eqtensor.tensors.forms import MANDEL, NUMBER, SYMMETRIC
 
@@ -61,7 +62,7 @@ def test_declarations_fit_together(name):
     """Heads make the tensor, the tensor gives back what the heads said, in the user's form too."""
     quantity = offered()[name]
     outputs = {n: torch.from_numpy(0.3 * arrays(head.form)) for n, head in heads().items()}
-    tensors = {n: q.from_heads(outputs).numpy() for n, q in offered().items()}
+    tensors = {n: value.numpy() for n, value in TensorNetwork.tensors(outputs).items()}
     tensor = tensors[name]
     np.testing.assert_allclose(quantity.from_ase(quantity.to_ase(tensor)), tensor, atol=1e-12)
     if quantity.least_eigenvalue is not None:
