@@ -24,6 +24,7 @@ class CrystalGraph:
     sender      (E,) int64 neighbour b of each edge
     degree      (N,) int64 number of edges that each atom a receives
     vector      (E, 3) float64 r_b - r_a in Å, Cartesian frame of the atoms
+    volume      of the cell per atom, in Å^3
     polar       (3, 3) float64 projector on the directions of polar modes, in the same frame
     """
 
@@ -32,6 +33,7 @@ class CrystalGraph:
     sender: np.ndarray
     degree: np.ndarray
     vector: np.ndarray
+    volume: float
     polar: np.ndarray = field(default_factory=lambda: np.eye(3))
 
 
@@ -61,6 +63,7 @@ def build_graph(
         sender=sender[order].astype(np.int64),
         degree=degree.astype(np.int64),
         vector=vector[order],
+        volume=atoms.get_volume() / len(atoms),
         polar=np.eye(3) if polar is None else polar,
     )
 
@@ -78,6 +81,7 @@ class GraphBatch:
     size    (B,) int64 atoms per crystal
     sender  (S,) int64 the neighbour b in each slot of atom a, sorted by a
     vector  (S, 3) float64 r_b - r_a in Å, Cartesian frame of each crystal's atoms
+    volume  (B,) float64 of the cells per atom, in Å^3
     polar   (B, 3, 3) float64 projectors on the directions of polar modes, same frame
     blocks  (n, K) of every block: n atoms with K slots each; N = sum of n, S = sum of n K
     """
@@ -88,6 +92,7 @@ class GraphBatch:
     size: torch.Tensor
     sender: torch.Tensor
     vector: torch.Tensor
+    volume: torch.Tensor
     polar: torch.Tensor
     blocks: tuple[tuple[int, int], ...]
 
@@ -121,7 +126,11 @@ def collate(graphs: Sequence[CrystalGraph]) -> GraphBatch:
         "site_class": np.concatenate([g.site_class for g in graphs])[order],
         "crystal": np.repeat(np.arange(len(graphs)), size)[order],
     }
-    per_crystal = {"size": size, "polar": np.stack([g.polar for g in graphs])}
+    per_crystal = {
+        "size": size,
+        "volume": np.array([g.volume for g in graphs]),
+        "polar": np.stack([g.polar for g in graphs]),
+    }
     arrays = per_atom | per_crystal | {"sender": position[sender[edge]], "vector": vector}
     return GraphBatch(**{k: torch.from_numpy(v) for k, v in arrays.items()}, blocks=blocks)
 

@@ -1,7 +1,7 @@
 """Cards of older models in today's form. Nothing else knows how they looked.
 
 Format 2 (joint-v2) named quantities by the network's outputs, had the trace of a permittivity as
-"trace_third", and a network had all heads.
+"trace_third", and a network had all heads, none of which knew of the volume.
 """
 
 CARD_FORMAT = 3
@@ -80,7 +80,7 @@ def upgrade_architecture(architecture: dict) -> dict:
     architecture = dict(architecture)
     if architecture.pop("products", 0):
         raise ValueError("its products of messages are gone; use the version that trained it")
-    return {"heads": _HEADS} | architecture
+    return {"heads": _HEADS, "densities": False} | architecture
 
 
 def upgrade_record(record: dict) -> dict:

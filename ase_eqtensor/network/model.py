@@ -34,10 +34,12 @@ class Architecture:
     mean_neighbours: fixed normalisation of the sum over neighbours.
     class_mode: how site-symmetry classes enter message and update (network/classes.py).
     members: networks in the ensemble; training makes ensembles of one.
+    densities: whether heads that are densities (`Head.density`) vary about the inverse volume of an
+        atom, so that a tensor is diluted by empty space. Without it they do not know of the volume.
     heads: names of what is predicted, see `ase_eqtensor.quantities.heads`; training sets them to
         those that its data teach.
     reference: head -> isotropic irreps components about which its arrays vary, one row for each
-        member, or one row for all.
+        member, or one row for all; of a density, those of its tensor per atom (times Å^3).
     """
 
     hidden: str = "64x0e + 32x1o + 32x2e"
@@ -51,6 +53,7 @@ class Architecture:
     mean_neighbours: float = 57.0
     class_mode: ClassMode = "shared"
     members: int = 1
+    densities: bool = True
     heads: list[str] = field(default_factory=list)
     reference: dict[str, list[list[float]]] = field(default_factory=dict)
 
@@ -127,17 +130,28 @@ class TensorNetwork(nn.Module):
         pooled = crystal_mean(features, graph)
         declared = heads()
         return {
-            name: self._array(declared[name], readout(pooled))
+            name: self._array(declared[name], readout(pooled), graph.volume)
             for name, readout in self.heads.items()
         }
 
-    def _array(self, head: Head, components: torch.Tensor) -> torch.Tensor:
-        """(M, B, *form.shape) from irreps components (M, B, n) about the reference."""
+    def _array(self, head: Head, components: torch.Tensor, volume: torch.Tensor) -> torch.Tensor:
+        """(M, B, *form.shape) from irreps components (M, B, n) about the reference.
+
+        `volume` (B,) is that of an atom, by which densities are divided. It stands outside the
+        bound, so that V times the tensor is the same however wide a gap without edges is.
+        """
         reference = self._reference(head).to(components.device)
         basis = head.form.basis().to(components.device)
         if head.logarithm:
-            return symmetric_matrix(components, basis, reference)
-        return torch.tensordot(components.double() + reference, basis, dims=1)
+            array = symmetric_matrix(components, basis, reference)
+        else:
+            array = torch.tensordot(components.double() + reference, basis, dims=1)
+        if not (self.architecture.densities and head.density):
+            return array
+        volume = volume.reshape(-1, *(1 for _ in head.form.shape))
+        if head.logarithm:
+            return array - volume.log() * torch.eye(array.shape[-1]).to(array)
+        return array / volume
 
     def _reference(self, head: Head) -> torch.Tensor:
         """(M or 1, 1, number of components), those with l > 0 zero."""

@@ -72,6 +72,8 @@ class Head:
         exponential, if it is a logarithm); None where they do not tell. The inverse of
         `Quantity.from_heads`, by which training finds references.
     logarithm: whether the array is the logarithm of a positive definite tensor.
+    density: whether the tensor is a cell's energy, dipole or polarisability divided by its volume;
+        the network predicts it per atom.
     floor: eigenvalues of training data below it are noise; keeps the logarithm of zero finite.
     """
 
@@ -79,6 +81,7 @@ class Head:
     form: Form
     of: Callable[[Mapping[str, np.ndarray]], np.ndarray | None]
     logarithm: bool = True
+    density: bool = False
     floor: float = 0.0
 
 

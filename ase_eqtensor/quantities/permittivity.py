@@ -47,8 +47,9 @@ def _ionic_part(tensors: Mapping[str, np.ndarray]) -> np.ndarray | None:
     return tensors[TOTAL_NAME] - tensors[ELECTRONIC_NAME]
 
 
-ELECTRONS = Head("electronic", SYMMETRIC, _susceptibility)
-IONS = Head("ionic", SYMMETRIC, _ionic_part, floor=EPS_NOISE)
+# polarisabilities per volume
+ELECTRONS = Head("electronic", SYMMETRIC, _susceptibility, density=True)
+IONS = Head("ionic", SYMMETRIC, _ionic_part, density=True, floor=EPS_NOISE)
 
 
 def _electronic(heads: Mapping[str, torch.Tensor]) -> torch.Tensor:

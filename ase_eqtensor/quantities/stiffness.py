@@ -124,7 +124,7 @@ SURFACES = (
     ),
 )
 
-HEAD = Head("stiffness", MANDEL, lambda tensors: tensors.get(NAME))
+HEAD = Head("stiffness", MANDEL, lambda tensors: tensors.get(NAME), density=True)
 
 STIFFNESS = Quantity(
     name=NAME,

@@ -82,6 +82,7 @@ def test_model_of_version_0_1_loads_as_before(tmp_path):
         "ionic",
         "formation_energy",
     ]
+    assert not model.network.architecture.densities
     assert len(model.training_crystals) > 0
     calculator = EqTensorCalculator(model)
     tensor = calculator.get_property("elasticity_tensor", bulk("MgO", "rocksalt", a=4.2))

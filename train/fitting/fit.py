@@ -98,7 +98,9 @@ def fit(
     L.seed_everything(recipe.seed, verbose=False)
     taught = [target for name in recipe.datasets for target in DATASETS[name].targets]
     architecture = replace(
-        recipe.network, heads=trained_heads(taught), reference=references(samples.train)
+        recipe.network,
+        heads=trained_heads(taught),
+        reference=references(samples.train, recipe.network.densities),
     )
     batches = training_loader(samples.train, recipe.batch_size, recipe.seed)
     module = TensorModule(architecture, recipe, steps=len(batches) * recipe.epochs)

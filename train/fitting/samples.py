@@ -145,15 +145,18 @@ def trained_heads(taught: Sequence[Target]) -> list[str]:
     return [name for name in heads() if name in needed]
 
 
-def references(samples: Sequence[Sample]) -> dict[str, list[list[float]]]:
-    """Head -> isotropic components about which its arrays vary: medians over the data, in one row.
+def references(samples: Sequence[Sample], densities: bool) -> dict[str, list[list[float]]]:
+    """Head -> isotropic components about which its arrays vary: medians over the data, in one row;
+    with `densities` those of densities per atom, times Å^3.
 
     These go into the architecture, so that a prediction never depends on a user's data set.
     """
     rows = {}
     for name, head in heads().items():
         parts = [
-            _isotropic(head, array) for s in samples if (array := head.of(s.values)) is not None
+            _isotropic(head, array) * (s.graph.volume if densities and head.density else 1)
+            for s in samples
+            if (array := head.of(s.values)) is not None
         ]
         if parts:
             middle = np.median(parts, axis=0)

@@ -24,7 +24,7 @@ def samples():
 
 
 def test_references_are_medians_of_the_training_data(samples):
-    values = references(samples)
+    values = references(samples, densities=False)
     moduli = [s.values["elasticity_tensor"] for s in samples if "elasticity_tensor" in s.values]
     k3 = np.median([c[:3, :3].sum() / 3 for c in moduli])
     assert values["stiffness"][0][0] == pytest.approx(np.log(k3))
@@ -40,9 +40,25 @@ def test_a_part_that_is_mostly_zero_has_a_finite_reference(samples):
     """Elemental semiconductors have eps_total = eps_inf."""
     eps = {"electronic_dielectric_tensor": 12 * np.eye(3), "dielectric_tensor": 12 * np.eye(3)}
     silicon = [Sample(Record(bulk("Si"), "dielectric", "test", "Si", eps), None)]
-    assert references(silicon)["ionic"][0] == pytest.approx([3**0.5 * np.log(EPS_NOISE)])
+    assert references(silicon, densities=False)["ionic"][0] == pytest.approx(
+        [3**0.5 * np.log(EPS_NOISE)]
+    )
     many = [s for s in samples if s.record.dataset == "dielectric"]
-    assert references([*many, *silicon])["ionic"][0][0] > 0  # and no pull on a median that is not
+    middle = references([*many, *silicon], densities=False)["ionic"][0][0]
+    assert middle > 0  # and no pull on a median that is not
+
+
+def test_references_of_densities_are_those_per_atom():
+    samples = prepare(records(), 4.5)
+    values, plain = references(samples, densities=True), references(samples, densities=False)
+    polarisability = [
+        (s.values["electronic_dielectric_tensor"][0, 0] - 1) * s.record.atoms.get_volume() / 2
+        for s in samples
+        if "electronic_dielectric_tensor" in s.values
+    ]
+    assert values["electronic"][0] == pytest.approx([3**0.5 * np.log(np.median(polarisability))])
+    assert values["formation_energy"] == plain["formation_energy"]
+    assert values["stiffness"][0][0] > plain["stiffness"][0][0]
 
 
 def test_lonely_atoms_are_named():
