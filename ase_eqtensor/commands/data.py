@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
+from ..errors import DataError
 from ..extras import extra
 from .app import DEFAULT_DATABASE, app, console
 
@@ -22,6 +23,10 @@ def build(
     ] = None,
     moduli: Annotated[
         Path | None, typer.Option(help="Table of K and G (JSON, may be gzipped).")
+    ] = None,
+    labels: Annotated[
+        Path | None,
+        typer.Option(help="Labels of `eqtensor data label`: directions for the table of moduli."),
     ] = None,
     files: Annotated[
         list[Path] | None,
@@ -45,6 +50,8 @@ def build(
     with extra("data"):
         from ase_eqtensor.train.data.database import build_database
         from ase_eqtensor.train.data.sources import collect
+        from ase_eqtensor.train.data.sources.moduli import ModuliSource
+        from ase_eqtensor.train.teacher.source import LabelsSource
 
     sources = collect(
         archive,
@@ -54,6 +61,10 @@ def build(
         fetched=fetched or (),
         mix_functionals=mix_functionals,
     )
+    if labels is not None:
+        if moduli is None:
+            raise DataError(f"{labels} gives directions only: pass K and G with --moduli")
+        sources.append(LabelsSource(labels, ModuliSource(moduli)))
     report = build_database(output, sources, overwrite=overwrite, progress=True)
     table = Table("data set", *(f"fold {k}" for k in range(5)), title=str(report.path))
     for name in dict.fromkeys(name for name, _ in report.rows):

@@ -8,14 +8,14 @@ from ase_eqtensor.train.targets.base import DataSet, Target, TensorTarget
 from ase_eqtensor.train.targets.formation_energy import FORMATION_ENERGIES
 from ase_eqtensor.train.targets.permittivity import DIELECTRIC
 from ase_eqtensor.train.targets.piezoelectric import PIEZOELECTRIC
-from ase_eqtensor.train.targets.stiffness import ELASTIC, MODULI
+from ase_eqtensor.train.targets.stiffness import ELASTIC, MODULI, TAUGHT
 
 __all__ = ["DATASETS", "DataSet", "Target", "TensorTarget", "columns", "targets", "trainable"]
 
 # name -> data set; a crystal with columns of several gives one row of each
 DATASETS: dict[str, DataSet] = {
     dataset.name: dataset
-    for dataset in (ELASTIC, DIELECTRIC, PIEZOELECTRIC, MODULI, FORMATION_ENERGIES)
+    for dataset in (ELASTIC, DIELECTRIC, PIEZOELECTRIC, MODULI, TAUGHT, FORMATION_ENERGIES)
 }
 
 

@@ -8,13 +8,16 @@ import torch
 
 from ase_eqtensor.quantities import Density
 from ase_eqtensor.quantities.stiffness import COMPLIANCE, STIFFNESS
+from ase_eqtensor.tensors.comparison import relative_loss
 from ase_eqtensor.tensors.moduli import hill_average
 from ase_eqtensor.tensors.notation import GPA
-from ase_eqtensor.train.record import Record
-from ase_eqtensor.train.targets.base import Columns, DataSet, Target, TensorTarget
+from ase_eqtensor.train.record import Record, Rejection
+from ase_eqtensor.train.targets import metrics
+from ase_eqtensor.train.targets.base import Columns, DataSet, Target, TensorTarget, tensor_loss
 from ase_eqtensor.train.targets.curation import broken, projected
 
 K, G = "k_vrh_gpa", "g_vrh_gpa"
+TAUGHT_COLUMN = "taught_stiffness"  # in eV/Å^3, as the stiffness
 MAX_MODULUS_GPA = 1000.0  # diamond: K = 436, G = 523
 POISSON_RANGE = (-0.3, 0.49)  # alpha-cristobalite: -0.25; soft and nearly liquid In: 0.43
 
@@ -56,6 +59,37 @@ class ModuliTarget(Target):
         return {f"{side}_{name}": float(x) for name, x in zip((K, G), value)}
 
 
+@dataclass(frozen=True, eq=False)
+class TaughtTarget(Target):
+    """A whole stiffness (6, 6; Mandel, eV/Å^3) with directions from a potential. It is learnt from,
+    and never selects a model or calibrates one: `holds_tensors` is for first principles."""
+
+    compared: tuple[str, ...] = ("median_relative", "mean_relative")
+
+    @property
+    def name(self) -> str:
+        return "taught"
+
+    def value(self, columns: Columns) -> np.ndarray | None:
+        tensor = columns.get(TAUGHT_COLUMN)
+        return None if tensor is None else STIFFNESS.from_ase(np.asarray(tensor))
+
+    def predicted(self, outputs: Mapping[str, torch.Tensor]) -> torch.Tensor:
+        return outputs[STIFFNESS.name]
+
+    def errors(self, predicted: torch.Tensor, value: torch.Tensor) -> torch.Tensor:
+        return relative_loss(predicted, value)
+
+    def loss(self, predicted: torch.Tensor, value: torch.Tensor, anisotropy: float) -> torch.Tensor:
+        return tensor_loss(STIFFNESS.form, predicted, value, anisotropy)
+
+    def figures(self, predicted: np.ndarray, true: np.ndarray, density: Density) -> dict:
+        return metrics.summary(STIFFNESS.form, predicted, true)
+
+    def row(self, side: str, value: np.ndarray, density: Density) -> dict:
+        return STIFFNESS_TARGET.row(side, value, density)
+
+
 def _curate_stiffness(record: Record) -> Record:
     targets, deviation = projected(record, (STIFFNESS,))
     mandel = STIFFNESS.from_ase(targets[STIFFNESS.name])
@@ -68,6 +102,12 @@ def _curate_stiffness(record: Record) -> Record:
         columns |= {K: k, G: g}
         reason = _absurd(k, g) or broken(deviation)
     return replace(record, targets=columns, quarantine=reason, frame_deviation=deviation)
+
+
+def _curate_taught(record: Record) -> Record | Rejection:
+    as_stiffness = replace(record, targets={STIFFNESS.name: record.targets[TAUGHT_COLUMN]})
+    curated = _curate_stiffness(as_stiffness)
+    return replace(curated, targets={TAUGHT_COLUMN: curated.targets[STIFFNESS.name]})
 
 
 def _curate_moduli(record: Record) -> Record:
@@ -102,3 +142,9 @@ ELASTIC = DataSet(
     "elastic", {STIFFNESS.name: STIFFNESS.shape}, _curate_stiffness, (STIFFNESS_TARGET,)
 )
 MODULI = DataSet("moduli", {K: (), G: ()}, _curate_moduli, (ModuliTarget(STIFFNESS, 0.5),))
+TAUGHT = DataSet(
+    "taught",
+    {TAUGHT_COLUMN: STIFFNESS.shape},
+    _curate_taught,
+    (TaughtTarget(STIFFNESS, 0.5),),
+)

@@ -105,7 +105,7 @@ def test_values_at_the_edge_are_allowed():
 
 
 def test_every_data_set_has_losses_that_are_learnt_by_default():
-    assert set(trainable()) == {"elastic", "dielectric", "moduli", "formation_energy"}
+    assert set(trainable()) == {"elastic", "dielectric", "moduli", "taught", "formation_energy"}
     for name in trainable():
         assert parse_recipe({"datasets": [name]}).datasets == [name]
 

@@ -36,6 +36,9 @@ LEVEL_OF_THEORY = {
     ),
     ("dielectric", MaterialsProjectSource.name): "PBE or PBE+U (VASP), DFPT; Materials Project",
     ("elastic", JarvisSource.name): "OptB88vdW (VASP), relaxed-ion; Choudhary 2020",
+    ("taught", "teacher"): (
+        "K and G: PBE or PBE+U, Materials Project 2025; directions: the potential 7net-l3i5"
+    ),
     ("moduli", ModuliSource.name): "K and G only: PBE or PBE+U, Materials Project 2025",
 }
 NOT_STATED = "the user's own data, level of theory not stated"
