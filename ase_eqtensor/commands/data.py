@@ -6,7 +6,6 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from ..errors import DataError
 from ..extras import extra
 from .app import DEFAULT_DATABASE, app, console
 
@@ -26,7 +25,7 @@ def build(
     ] = None,
     labels: Annotated[
         Path | None,
-        typer.Option(help="Labels of `eqtensor data label`: directions for the table of moduli."),
+        typer.Option(help="Labels that `eqtensor data label` made of the same crystals."),
     ] = None,
     files: Annotated[
         list[Path] | None,
@@ -50,7 +49,6 @@ def build(
     with extra("data"):
         from ase_eqtensor.train.data.database import build_database
         from ase_eqtensor.train.data.sources import collect
-        from ase_eqtensor.train.data.sources.moduli import ModuliSource
         from ase_eqtensor.train.teacher.source import LabelsSource
 
     sources = collect(
@@ -62,9 +60,7 @@ def build(
         mix_functionals=mix_functionals,
     )
     if labels is not None:
-        if moduli is None:
-            raise DataError(f"{labels} gives directions only: pass K and G with --moduli")
-        sources.append(LabelsSource(labels, ModuliSource(moduli)))
+        sources.append(LabelsSource(labels, tuple(sources)))
     report = build_database(output, sources, overwrite=overwrite, progress=True)
     table = Table("data set", *(f"fold {k}" for k in range(5)), title=str(report.path))
     for name in dict.fromkeys(name for name, _ in report.rows):

@@ -149,9 +149,11 @@ class TensorNetwork(nn.Module):
         if not (self.architecture.densities and head.density):
             return array
         volume = volume.reshape(-1, *(1 for _ in head.form.shape))
-        if head.logarithm:
-            return array - volume.log() * torch.eye(array.shape[-1]).to(array)
-        return array / volume
+        if not head.logarithm:
+            return array / volume
+        # its device is named, because torch's default may be another one
+        unit = torch.eye(array.shape[-1], dtype=array.dtype, device=array.device)
+        return array - volume.log() * unit
 
     def _reference(self, head: Head) -> torch.Tensor:
         """(M or 1, 1, number of components), those with l > 0 zero."""

@@ -18,7 +18,7 @@ from ase_eqtensor.models.training_crystals import TrainingCrystal
 from ase_eqtensor.parallel import in_parallel
 from ase_eqtensor.quantities import Head, heads, stored
 from ase_eqtensor.train.record import Record
-from ase_eqtensor.train.targets import Target, targets
+from ase_eqtensor.train.targets import DATASETS, Target, targets
 
 GRAPHS = 64  # records per task of another process
 
@@ -182,6 +182,8 @@ def element_counts(records: Sequence[Record]) -> dict[str, dict[int, int]]:
     """Quantity -> atomic number -> how many of the records that teach the quantity hold it."""
     counts: dict[str, Counter] = {}
     for record in records:
+        if DATASETS[record.dataset].derived:
+            continue
         for name in target_values(record):
             quantity = targets()[name].quantity.name
             counts.setdefault(quantity, Counter()).update(set(record.atoms.numbers.tolist()))
@@ -189,13 +191,13 @@ def element_counts(records: Sequence[Record]) -> dict[str, dict[int, int]]:
 
 
 def training_crystals(records: Sequence[Record]) -> list[TrainingCrystal]:
-    """What a model tells its users about its data: all rows but the quarantined ones, structures
-    and values where they hold tensors."""
+    """What a model tells its users about its data: all rows but the quarantined and the derived
+    ones, structures and values where they hold tensors."""
     crystals = []
     for r in records:
         tensors = {n: np.asarray(value) for n, value in r.targets.items() if n in stored()}
         atoms = r.atoms if tensors else None
-        if not r.quarantine:
+        if not (r.quarantine or DATASETS[r.dataset].derived):
             names = r.source_id, r.dataset, r.reduced_formula
             crystals.append(TrainingCrystal(*names, r.fold, atoms, tensors))
     return crystals

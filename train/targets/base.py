@@ -157,6 +157,8 @@ class DataSet:
     curate: a record to the checked one, or to why it cannot be used (curation.py).
     targets: what its rows teach; none for data that are kept, and not trained on yet.
     partial: whether a row may lack some of the columns.
+    derived: whether its rows are crystals of other data sets again, strained copies for example:
+        they teach, and do not count as data of their own.
     """
 
     name: str
@@ -164,6 +166,7 @@ class DataSet:
     curate: Callable[[Record], Record | Rejection]
     targets: tuple[Target, ...] = ()
     partial: bool = False
+    derived: bool = False
 
     @property
     def holds_tensors(self) -> bool:

@@ -68,7 +68,7 @@ class TaughtTarget(Target):
 
     @property
     def name(self) -> str:
-        return "taught"
+        return TAUGHT_COLUMN
 
     def value(self, columns: Columns) -> np.ndarray | None:
         tensor = columns.get(TAUGHT_COLUMN)
@@ -147,4 +147,5 @@ TAUGHT = DataSet(
     {TAUGHT_COLUMN: STIFFNESS.shape},
     _curate_taught,
     (TaughtTarget(STIFFNESS, 0.5),),
+    derived=True,
 )

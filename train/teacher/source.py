@@ -1,21 +1,25 @@
-"""Binary compounds with K and G from first principles and directions from a potential's labels."""
+"""Training rows from the labels of a potential: directions for crystals of which first principles
+know K and G only, and how stiffnesses change with the volume."""
 
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from math import log
 from pathlib import Path
 
 import numpy as np
 import torch
+from ase import Atoms
 
 from ase_eqtensor.errors import DataError
+from ase_eqtensor.quantities.stiffness import STIFFNESS
 from ase_eqtensor.tensors.moduli import hill_average
-from ase_eqtensor.tensors.notation import GPA, voigt_to_mandel
+from ase_eqtensor.tensors.notation import GPA
+from ase_eqtensor.train.data.curation import curate
 from ase_eqtensor.train.data.sources.base import Source
-from ase_eqtensor.train.data.sources.moduli import ModuliSource
 from ase_eqtensor.train.record import Record, Rejection
-from ase_eqtensor.train.targets.stiffness import MODULI, TAUGHT, TAUGHT_COLUMN, G, K
+from ase_eqtensor.train.targets.stiffness import ELASTIC, MODULI, TAUGHT, TAUGHT_COLUMN, G, K
 from ase_eqtensor.train.teacher.labels import Label, read_labels
-from ase_eqtensor.train.teacher.taught import taught_stiffness
+from ase_eqtensor.train.teacher.taught import strained_stiffness, taught_stiffness
 
 # A potential that is further off in K or G than this has another crystal in mind, and so other
 # directions: ln(potential / first principles). Of G it is too soft by a third in the median.
@@ -24,45 +28,88 @@ G_RANGE = (-1.2, 0.3)
 
 
 class LabelsSource(Source):
-    """Rows of `taught`: crystals of a table of moduli with a label of `eqtensor data label`."""
+    """Rows of `taught`, from labels of `eqtensor data label` and the sources that they were made
+    for.
+
+    A crystal of the data set `moduli` gives one row for itself; it, and a crystal of the data set
+    `elastic`, one for every strained copy. Copies have the potential's strained crystal, scaled
+    by what the potential's relaxed volume is off.
+    """
 
     name = "teacher"
 
-    def __init__(self, labels: Path, moduli: ModuliSource):
-        self.moduli = moduli
-        self.labels = {
-            label.id: label
-            for label in read_labels(labels)
-            if label.dataset == MODULI.name and label.volume_ratio == 1
-        }
+    def __init__(self, labels: Path, sources: Sequence[Source]):
+        self.sources = sources
+        self.labels: dict[tuple[str, str], dict[float, Label]] = defaultdict(dict)
+        for label in read_labels(labels):
+            self.labels[label.dataset, label.id][label.volume_ratio] = label
 
     def records(self) -> Iterator[Record | Rejection]:
         """Yield the rows; a label that cannot be used is a `Rejection` with the reason."""
-        for row in self.moduli.records():
-            if isinstance(row, Rejection) or row.source_id not in self.labels:
-                continue
-            label, k, g = self.labels[row.source_id], float(row.targets[K]), float(row.targets[G])
-            reason = _unusable(label, k, g)
+        for source in self.sources:
+            for row in source.records():
+                if isinstance(row, Record) and (row.dataset, row.source_id) in self.labels:
+                    yield from self._rows(row)
+
+    def _rows(self, row: Record) -> Iterator[Record | Rejection]:
+        copies = dict(self.labels[row.dataset, row.source_id])
+        relaxed = copies.pop(1.0, None)
+        if relaxed is None:
+            return
+        known: np.ndarray | None = None
+        reason = _unsound(relaxed)
+        if row.dataset == MODULI.name:
+            k, g = float(row.targets[K]), float(row.targets[G])
+            reason = reason or _disagreement(relaxed, k, g)
             if not reason:
                 try:
-                    stiffness = taught_stiffness(np.array(label.stiffness_gpa), k, g)
-                    targets = {TAUGHT_COLUMN: stiffness}
-                    yield Record(row.atoms, TAUGHT.name, self.name, row.source_id, targets)
-                    continue
+                    known = taught_stiffness(np.array(relaxed.stiffness_gpa), k, g)
+                    yield _record(row.atoms, row.source_id, known)
                 except DataError as error:
                     reason = str(error)
-            yield Rejection(TAUGHT.name, row.source_id, label.formula, reason)
+        elif row.dataset == ELASTIC.name and not reason:
+            curated = curate(row)
+            if isinstance(curated, Record) and not curated.quarantine:
+                known = np.asarray(curated.targets[STIFFNESS.name])
+        if reason:
+            yield Rejection(TAUGHT.name, row.source_id, relaxed.formula, reason)
+        if known is None:
+            return
+        for ratio, copy in sorted(copies.items()):
+            name = f"{row.source_id}@{ratio:g}"
+            if unsound := _unsound(copy):
+                yield Rejection(TAUGHT.name, name, copy.formula, unsound)
+                continue
+            labels = np.array(copy.stiffness_gpa), np.array(relaxed.stiffness_gpa)
+            yield _record(_strained(copy), name, strained_stiffness(known, *labels))
 
 
-def _unusable(label: Label, k: float, g: float) -> str:
-    """Why a label teaches no directions; "" if it does."""
+def _record(atoms: Atoms, name: str, stiffness: np.ndarray) -> Record:
+    return Record(atoms, TAUGHT.name, LabelsSource.name, name, {TAUGHT_COLUMN: stiffness})
+
+
+def _strained(copy: Label) -> Atoms:
+    """The copy at its share of the given crystal's volume, not of the relaxed one's."""
+    atoms = copy.atoms
+    scale = copy.relaxed_volume_ratio ** (-1 / 3)
+    atoms.set_cell(scale * atoms.cell[:], scale_atoms=True)
+    return atoms
+
+
+def _unsound(label: Label) -> str:
+    """Why a label teaches nothing; "" if it does."""
     if not label.converged:
         return "the potential's relaxation did not converge"
     if not label.stable:
         return f"unstable in the potential: {label.least_eigenvalue_gpa:.2f} GPa"
+    return ""
+
+
+def _disagreement(label: Label, k: float, g: float) -> str:
+    """Why a label's directions are not those of a crystal with K and G (GPa); "" if they may be."""
     if min(k, g) <= 0:
         return f"modulus not positive: K = {k:.2f} GPa, G = {g:.2f} GPa"
-    mandel = torch.from_numpy(voigt_to_mandel(np.array(label.stiffness_gpa)))
+    mandel = torch.from_numpy(STIFFNESS.from_ase(np.array(label.stiffness_gpa)))
     averages = [float(average) for average in hill_average(mandel * GPA)]
     for name, own, true, (low, high) in zip("KG", averages, (k, g), (K_RANGE, G_RANGE)):
         if not low < log(own / GPA / true) < high:

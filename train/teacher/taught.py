@@ -1,9 +1,10 @@
-"""Whole stiffnesses of crystals of which first principles know K and G only: size from there,
-directions from the potential."""
+"""What first principles and a potential say together: size from the former, directions and the
+change with the volume from the latter."""
+
+from collections.abc import Callable
 
 import numpy as np
 import torch
-from scipy.linalg import expm, logm
 from scipy.optimize import root
 
 from ase_eqtensor.errors import DataError
@@ -28,21 +29,50 @@ def taught_stiffness(label_gpa: np.ndarray, k_gpa: float, g_gpa: float) -> np.nd
 
     Raises DataError if no stiffness with these directions has these averages.
     """
-    log = logm(voigt_to_mandel(np.asarray(label_gpa, dtype=float) * GPA)).real
+    log = _of_symmetric(np.log, voigt_to_mandel(np.asarray(label_gpa, dtype=float) * GPA))
     components = MANDEL.components(log)
     wanted = np.log(np.array([k_gpa, g_gpa]) * GPA)
 
     def stiffness(isotropic: np.ndarray) -> np.ndarray:
-        return expm(MANDEL.array(np.concatenate([isotropic, components[MANDEL.scalars :]])))
+        log = MANDEL.array(np.concatenate([isotropic, components[MANDEL.scalars :]]))
+        return _of_symmetric(np.exp, log)
 
     def excess(isotropic: np.ndarray) -> np.ndarray:
         averages = hill_average(torch.from_numpy(stiffness(isotropic)))
-        return np.log([float(average) for average in averages]) - wanted
+        with np.errstate(invalid="ignore"):
+            return np.log([float(average) for average in averages]) - wanted
 
-    with np.errstate(invalid="ignore"):
+    try:
         solution = root(excess, components[: MANDEL.scalars], tol=1e-12)
-    if not abs(solution.fun).max() < 1e-9:  # not >, which is false for nan
+        found = abs(solution.fun).max() < 1e-9
+    except (np.linalg.LinAlgError, RuntimeError, ValueError):  # it has run off to infinity
+        found = False
+    if not found:
         raise DataError(
             f"no stiffness with these directions has K = {k_gpa:.1f} and G = {g_gpa:.1f} GPa"
         )
     return mandel_to_voigt(stiffness(solution.x))
+
+
+def strained_stiffness(
+    known: np.ndarray, strained_gpa: np.ndarray, relaxed_gpa: np.ndarray
+) -> np.ndarray:
+    """The known stiffness plus the change of ln C that the potential finds on straining.
+
+    Args:
+        known: (6, 6) of the crystal at equilibrium, eV/Å^3, Voigt order xx yy zz yz xz xy.
+        strained_gpa, relaxed_gpa: (6, 6) of the potential, GPa, same order and Cartesian frame.
+
+    Returns:
+        (6, 6) of the strained crystal, as `known`. All are positive definite.
+    """
+    at_rest, strained, relaxed = (
+        _of_symmetric(np.log, voigt_to_mandel(c)) for c in (known, strained_gpa, relaxed_gpa)
+    )
+    return mandel_to_voigt(_of_symmetric(np.exp, at_rest + strained - relaxed))
+
+
+def _of_symmetric(function: Callable[[np.ndarray], np.ndarray], matrix: np.ndarray) -> np.ndarray:
+    """A function of a symmetric matrix (n, n)."""
+    values, vectors = np.linalg.eigh(matrix)
+    return (vectors * function(values)) @ vectors.T

@@ -32,6 +32,7 @@ def records():
         for name, dataset in DATASETS.items()
     }
     crystals = [bulk("NaCl", "rocksalt", a=5.6), pair("NaN"), pair("InF"), bulk("Si"), pair("CsCl")]
+    crystals.append(pair("MgO"))
     return [
         Record(atoms, name, "test", f"id-{i}", targets, "doubt: 1" * (i == 1), 0.125 * i)
         for i, (atoms, (name, targets)) in enumerate(zip(crystals, arrays.items(), strict=True))
@@ -107,7 +108,7 @@ def test_never_overwrites_unasked(tmp_path):
         write_database(path, records()[:1])
     with pytest.raises(DataError, match="exists"):
         build_database(path, [Given([elastic()])])
-    assert len(read_database(path)) == 5
+    assert len(read_database(path)) == len(DATASETS)
     build_database(path, [Given([elastic()])], overwrite=True)
     assert len(read_database(path)) == 1
 
@@ -122,7 +123,7 @@ def test_failure_leaves_the_old_file(tmp_path):
 
     with pytest.raises(RuntimeError):
         write_database(path, broken(), overwrite=True)
-    assert len(read_database(path)) == 5
+    assert len(read_database(path)) == len(DATASETS)
     assert [p.name for p in tmp_path.iterdir()] == ["a.db"]
 
 

@@ -178,7 +178,8 @@ def test_from_database_to_calculator(trained):
         )
     assert set(offered()) <= set(model.level_of_theory)
     trained_on = [r for r in records() if r.dataset == "elastic" and r.fold and not r.in_val]
-    elements = {z for r in trained_on for z in r.atoms.numbers.tolist()}
+    weakly = [r for r in records() if r.dataset == "moduli" and r.fold and not r.in_val]
+    elements = {z for r in trained_on + weakly for z in r.atoms.numbers.tolist()}
     assert model.trained_elements("elasticity_tensor") == elements
     atoms = trained_on[0].atoms
     value = EqTensorCalculator(model).get_property("elasticity_tensor", atoms)
@@ -220,7 +221,7 @@ def test_report(trained):
         median = np.median([row["relative_error"] for row in rows])
         assert report["figures"][name]["median_relative"]["value"] == pytest.approx(median)
     assert report["figures"]["elasticity_tensor"]["anisotropic_skill"]["l2"] is None  # all cubic
-    assert set(report["figures"]) == {*stored(), "moduli", "formation_energy"}
+    assert set(report["figures"]) == {*stored(), "moduli", "taught_stiffness", "formation_energy"}
     for name, key, column in (
         ("moduli", "k_vrh_gpa_mae", "k_vrh_gpa"),
         ("moduli", "g_vrh_gpa_mae", "g_vrh_gpa"),

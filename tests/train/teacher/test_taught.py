@@ -69,24 +69,32 @@ def test_a_turned_label_gives_the_turned_stiffness():
 
 @pytest.fixture
 def files(tmp_path):
-    """A table of moduli and labels: sound, unstable, not converged, far off, a strained copy."""
+    """A table of moduli and labels: sound, unstable, far off, and a strained copy of the first."""
     template = read_labels_of_the_project()[0]
-    stiffness = {"sound": ROCKSALT, "unstable": ROCKSALT, "far": 3 * ROCKSALT, "strained": ROCKSALT}
+    stiffness = {"sound": ROCKSALT, "unstable": ROCKSALT, "far": 3 * ROCKSALT}
     rows, labels = [], []
     atoms = bulk("MgO", "rocksalt", a=4.2)
+    strained = atoms.copy()
+    # the potential's own volume is 3 % too large
+    strained.set_cell(atoms.cell * (0.9 * 1.03) ** (1 / 3), scale_atoms=True)
+    k, g = averages(ROCKSALT * GPA)
     for name, tensor in stiffness.items():
-        k, g = averages(ROCKSALT * GPA)
         rows.append(
             {"id": name, "formula": "MgO", "lattice": atoms.cell[:].tolist(),
              "species": ["Mg", "O"], "frac": [[0, 0, 0], [0.5, 0.5, 0.5]],
              "k_vrh_gpa": 1.05 * k, "g_vrh_gpa": 1.4 * g}
         )  # fmt: skip
+        label = replace(
+            template, id=name, dataset="moduli", formula="MgO", stiffness_gpa=tensor.tolist(),
+            volume_ratio=1.0, relaxed_volume_ratio=1.03, least_force_constant=None,
+            least_eigenvalue_gpa=-3.0 if name == "unstable" else 80.0, converged=True,
+        )  # fmt: skip
+        labels.append(label)
         labels.append(
             replace(
-                template, id=name, dataset="moduli", formula="MgO",
-                stiffness_gpa=tensor.tolist(), volume_ratio=0.9 if name == "strained" else 1.0,
-                least_eigenvalue_gpa=-3.0 if name == "unstable" else 80.0,
-                least_force_constant=None, converged=True,
+                label, volume_ratio=0.9, stiffness_gpa=(1.5 * tensor).tolist(),
+                numbers=strained.numbers.tolist(), cell=strained.cell[:].tolist(),
+                positions=strained.positions.tolist(),
             )
         )  # fmt: skip
     (tmp_path / "moduli.json").write_text(json.dumps(rows))
@@ -102,8 +110,9 @@ def read_labels_of_the_project() -> list[Label]:
 
 
 def test_rows_of_the_data_set(files):
-    rows = list(LabelsSource(*files).records())
-    (record,) = (row for row in rows if isinstance(row, Record))
+    labels, moduli = files
+    rows = list(LabelsSource(labels, [moduli]).records())
+    record, copy = (row for row in rows if isinstance(row, Record))
     curated = curate(record)
     assert (curated.dataset, curated.source_id, curated.quarantine) == ("taught", "sound", "")
     dataset = DATASETS["taught"]
@@ -113,6 +122,10 @@ def test_rows_of_the_data_set(files):
     given = record.targets["taught_stiffness"]
     np.testing.assert_allclose(STIFFNESS.to_ase(value), given, atol=1e-12)
     assert DATASETS["elastic"].targets[0].value(curated.targets) is None
+    assert (copy.source_id, copy.fold) == ("sound@0.9", record.fold)
+    assert copy.atoms.get_volume() == pytest.approx(0.9 * record.atoms.get_volume())
+    expected = averages(record.targets["taught_stiffness"]) * 1.5
+    np.testing.assert_allclose(averages(copy.targets["taught_stiffness"]), expected, rtol=1e-6)
     reasons = {row.source_id: row.reason for row in rows if isinstance(row, Rejection)}
     assert reasons.keys() == {"unstable", "far"}
     assert "unstable" in reasons["unstable"] and "disagrees" in reasons["far"]
