@@ -80,7 +80,7 @@ def upgrade_architecture(architecture: dict) -> dict:
     architecture = dict(architecture)
     if architecture.pop("products", 0):
         raise ValueError("its products of messages are gone; use the version that trained it")
-    return {"heads": _HEADS, "densities": False} | architecture
+    return {"heads": _HEADS, "densities": False, "descriptors": "shells"} | architecture
 
 
 def upgrade_record(record: dict) -> dict:

@@ -14,7 +14,7 @@ from ..tensors.exponential import exponentials, symmetric_matrix
 from ..tensors.irreps import dimension, parse_irreps
 from .classes import ClassMode
 from .convolution import EdgeBasis
-from .elements import ElementEmbedding
+from .elements import Descriptors, ElementEmbedding
 from .interaction import Interaction
 from .readout import Readout, crystal_mean
 
@@ -30,6 +30,7 @@ class Architecture:
     radial: number of radial functions.
     cutoff: in Å.
     embedding: channels of the element embedding.
+    descriptors: what the embedding is told of an element (network/elements.py).
     head: width of the perceptron in each head.
     mean_neighbours: fixed normalisation of the sum over neighbours.
     class_mode: how site-symmetry classes enter message and update (network/classes.py).
@@ -49,6 +50,7 @@ class Architecture:
     radial: int = 8
     cutoff: float = 6.0
     embedding: int = 32
+    descriptors: Descriptors = "properties"
     head: int = 64
     mean_neighbours: float = 57.0
     class_mode: ClassMode = "shared"
@@ -75,7 +77,7 @@ class TensorNetwork(nn.Module):
         super().__init__()
         self.architecture = a = architecture
         hidden, last = parse_irreps(a.hidden), parse_irreps(a.output)
-        self.element = ElementEmbedding(a.embedding, a.members)
+        self.element = ElementEmbedding(a.embedding, a.members, a.descriptors)
         self.edges = EdgeBasis(a.cutoff, a.radial, a.lmax)
         widths = [{0: a.embedding}] + [hidden] * (a.layers - 1) + [last]
         self.layers = nn.ModuleList(

@@ -83,6 +83,7 @@ def test_model_of_version_0_1_loads_as_before(tmp_path):
         "formation_energy",
     ]
     assert not model.network.architecture.densities
+    assert model.network.architecture.descriptors == "shells"
     assert len(model.training_crystals) > 0
     calculator = EqTensorCalculator(model)
     tensor = calculator.get_property("elasticity_tensor", bulk("MgO", "rocksalt", a=4.2))

@@ -10,6 +10,7 @@ from typing import get_args, get_origin
 
 from ase_eqtensor.errors import RecipeError
 from ase_eqtensor.network.classes import CLASS_MODES
+from ase_eqtensor.network.elements import DESCRIPTORS
 from ase_eqtensor.network.model import Architecture
 from ase_eqtensor.tensors.irreps import parse_irreps
 from ase_eqtensor.train.folds import N_FOLDS
@@ -116,6 +117,7 @@ def _check_values(recipe: Recipe, origin: str) -> None:
         *(("datasets", name, list(trainable())) for name in recipe.datasets),
         *(("target of [loss]", name, list(targets())) for name in recipe.loss),
         ("class_mode", network.class_mode, CLASS_MODES),
+        ("descriptors", network.descriptors, DESCRIPTORS),
     ]
     for name, value, choices in chosen:
         if value not in choices:

@@ -68,6 +68,7 @@ def test_a_recipe_in_a_card_is_a_recipe_again():
         ({"network": 3}, "must be of type Architecture"),
         ({"network": {"class_mode": "gates"}}, "class_mode = 'gates'.*did you mean 'gate'"),
         ({"network": {"class_mode": 1}}, "class_mode = 1"),
+        ({"network": {"descriptors": "shell"}}, "descriptors = 'shell'.*did you mean 'shells'"),
         ({"network": {"hidden": "8x0o"}}, "natural parity"),
         ({"network": {"hidden": "nonsense"}}, "nonsense"),
         ({"network": {"output": "8x0e + 4x2e"}}, "lacks l = 4"),
