@@ -187,24 +187,29 @@ def _held(output: str | Path) -> Iterator[None]:
     The lock is the operating system's or the server's: it is gone with the process, however that
     ends.
     """
-    if is_address(output):
-        with only_writer(str(output)) as alone:
-            if not alone:
-                raise DataError(
-                    f"another screen is writing to {output}: wait until it ends, or choose another "
-                    "database"
-                )
-            yield
-        return
-    lock = FileLock(f"{output}.lock")
+    writer = only_writer(str(output)) if is_address(output) else _only_writer_of_file(output)
+    with writer as alone:
+        if not alone:
+            raise DataError(
+                f"another screen is writing to {output}: wait until it ends, or choose another name"
+            )
+        yield
+
+
+@contextmanager
+def _only_writer_of_file(path: str | Path) -> Iterator[bool]:
+    """The same as `only_writer`, of a file."""
+    lock = FileLock(f"{path}.lock")
     try:
-        with lock.acquire(timeout=0):
-            yield
-            Path(lock.lock_file).unlink(missing_ok=True)
-    except Timeout as error:
-        raise DataError(
-            f"another screen is writing to {output}: wait until it ends, or choose another name"
-        ) from error
+        lock.acquire(timeout=0)
+    except Timeout:
+        yield False
+        return
+    try:
+        yield True
+        Path(lock.lock_file).unlink(missing_ok=True)
+    finally:
+        lock.release()
 
 
 @lru_cache(maxsize=1)

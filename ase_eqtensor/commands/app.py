@@ -2,7 +2,8 @@
 
 import inspect
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from functools import wraps
 from pathlib import Path
 from typing import Annotated
@@ -64,6 +65,16 @@ def with_settings(command: Callable[..., None]) -> Callable[..., None]:
         parameters.append(inspect.Parameter(name, kind, default=default, annotation=annotation))
     wrapped.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
     return wrapped
+
+
+@contextmanager
+def interruptible(state: str) -> Iterator[None]:
+    """Say how to go on when the user stops a run; `state` is what it leaves behind."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        messages.print(f"interrupted: {state}; the same command goes on")
+        raise typer.Exit(INTERRUPTED) from None
 
 
 def tell_of_failures(failures: Iterable[EqTensorError]) -> None:

@@ -49,7 +49,8 @@ def build(
     with extra("data"):
         from ase_eqtensor.train.data.database import build_database
         from ase_eqtensor.train.data.sources import collect
-        from ase_eqtensor.train.teacher.source import LabelsSource
+        from ase_eqtensor.train.teacher.labels import read_labels
+        from ase_eqtensor.train.teacher.source import LabelledSource
 
     sources = collect(
         archive,
@@ -60,7 +61,8 @@ def build(
         mix_functionals=mix_functionals,
     )
     if labels is not None:
-        sources.append(LabelsSource(labels, tuple(sources)))
+        known = read_labels(labels)
+        sources = [LabelledSource(source, known) for source in sources]
     report = build_database(output, sources, overwrite=overwrite, progress=True)
     table = Table("data set", *(f"fold {k}" for k in range(5)), title=str(report.path))
     for name in dict.fromkeys(name for name, _ in report.rows):

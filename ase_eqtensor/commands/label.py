@@ -7,7 +7,7 @@ import typer
 from rich.progress import Progress
 
 from ..extras import extra
-from .app import INTERRUPTED, Workers, console, messages
+from .app import Workers, console, interruptible, messages
 from .data import data
 
 
@@ -52,24 +52,23 @@ def label(
         from ase_eqtensor.train.teacher.labelling import label as run_label
 
     found = crystals(source, datasets or (), max_atoms)
-    try:
-        with Progress(console=messages, transient=True) as bar:
-            task = bar.add_task("labelling", total=None)
-            result = run_label(
-                found,
-                output,
-                calculator,
-                level,
-                volume_ratios=volume_ratios or (),
-                ratios_each=ratios_each,
-                workers=workers,
-                backend=backend,
-                address=address,
-                progress=lambda done, total: bar.update(task, completed=done, total=total),
-            )
-    except KeyboardInterrupt:
-        messages.print(f"interrupted: {output} holds what was done; the same command goes on")
-        raise typer.Exit(INTERRUPTED) from None
+    with (
+        interruptible(f"{output} holds what was done"),
+        Progress(console=messages, transient=True) as bar,
+    ):
+        task = bar.add_task("labelling", total=None)
+        result = run_label(
+            found,
+            output,
+            calculator,
+            level,
+            volume_ratios=volume_ratios or (),
+            ratios_each=ratios_each,
+            workers=workers,
+            backend=backend,
+            address=address,
+            progress=lambda done, total: bar.update(task, completed=done, total=total),
+        )
     console.print(
         f"{output}: {result.labels} labels and {result.failures} failures, {result.new} of them new"
     )

@@ -6,6 +6,7 @@ import sys
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 from ase import Atoms
 from rich.console import Console
@@ -25,6 +26,20 @@ MEASURED = 10_000  # columns, to find how wide a table would like to be
 KNOWN, KNOWN_MARK, OUTSIDE = "first principles", "=", "!"  # a row of the table, and marks
 
 
+class _Row(NamedTuple):
+    """A row of the table: a crystal, or, without a formula, what is known of the one above."""
+
+    name: str
+    formula: str
+    numbers: list[str]
+    flags: str = ""
+    trained_on: str = ""
+
+    @property
+    def cells(self) -> list[str]:
+        return [self.name, self.formula, *self.numbers, self.flags, self.trained_on]
+
+
 def print_table(predictor: Predictor, predicted: list[Labelled]) -> None:
     """The headline scalars with their intervals, each on one line, and the known values below.
 
@@ -41,24 +56,23 @@ def print_table(predictor: Predictor, predicted: list[Labelled]) -> None:
         for scalar in quantity.scalars
         if scalar.headline
     ]
-    headings = ["crystal", "formula", *(scalar.heading for _, scalar in columns)]
-    headings += ["flags", "trained on"]
+    numbers = [scalar.heading for _, scalar in columns]
+    headings = _Row("crystal", "formula", numbers, "flags", "trained on")
     names, short = _names([label for label, *_ in predicted]), _short_flags(predicted)
-    rows, beside = [], []
+    rows = []
     for name, (_, atoms, prediction) in zip(names, predicted):
         cells = [_cell(prediction, quantity, scalar) for quantity, scalar in columns]
         flags = " ".join(_told_flags(prediction, short))
         seen = model.seen(atoms, predictor.symprec)
-        rows.append([name, reduced_formula(atoms), *cells, flags, _told(seen)])
+        rows.append(_Row(name, reduced_formula(atoms), cells, flags, _told(seen)))
         known = compared(prediction, seen)
         known = {name: value for name, value in known.items() if name not in prediction.known}
         if known:
             told = [_known_cell(known, quantity, scalar) for quantity, scalar in columns]
-            rows.append([KNOWN, "", *told, "", ""])
-            beside += told
-    table = Table(*headings)
+            rows.append(_Row(KNOWN, "", told))
+    table = Table(*headings.cells)
     for row in rows:
-        table.add_row(*(Text(cell) for cell in row))
+        table.add_row(*(Text(cell) for cell in row.cells))
     if console.measure(table, options=console.options.update(width=MEASURED)).maximum <= (
         console.width
     ):
@@ -67,29 +81,28 @@ def print_table(predictor: Predictor, predicted: list[Labelled]) -> None:
         _print_narrow(console, headings, rows)
     for flag, letters in short.items():
         console.print(Text(f"{letters}: {flag}"), soft_wrap=True)
-    if any(cell.endswith(OUTSIDE) for cell in beside):
+    if any(cell.endswith(OUTSIDE) for row in rows if not row.formula for cell in row.numbers):
         console.print(f"{OUTSIDE} outside the 90 % interval")
 
 
-def _print_narrow(console: Console, headings: list[str], rows: list[list[str]]) -> None:
+def _print_narrow(console: Console, headings: _Row, rows: list[_Row]) -> None:
     """A line with name, flags and training data of each crystal, and one with its numbers; known
     numbers follow in a third."""
-    numbers = [row[2:-2] for row in (headings, *rows)]
-    widths = [max(map(len, column)) for column in zip(*numbers)]
+    columns = zip(*(row.numbers for row in (headings, *rows)))
+    widths = [max(map(len, column)) for column in columns]
 
-    def line(cells: list[str], mark: str = " ") -> Text:
-        padded = (cell.ljust(width) for cell, width in zip(cells, widths))
+    def line(row: _Row) -> Text:
+        mark = " " if row.formula else KNOWN_MARK
+        padded = (cell.ljust(width) for cell, width in zip(row.numbers, widths))
         return Text(f"{mark} {'  '.join(padded)}".rstrip(), overflow="fold")
 
-    console.print(Text(f"{headings[0]}\n") + line(numbers[0]), style="bold")
-    for (name, formula, *_, flags, trained_on), cells in zip(rows, numbers[1:]):
-        if name == KNOWN:
-            console.print(line(cells, KNOWN_MARK))
-            continue
-        told = (formula, flags, f"{headings[-1]}: {trained_on}")
-        console.print(Text("  ".join([name, *filter(None, told)]), overflow="fold"))
-        console.print(line(cells))
-    if any(row[0] == KNOWN for row in rows):
+    console.print(Text(f"{headings.name}\n") + line(headings), style="bold")
+    for row in rows:
+        if row.formula:
+            told = (row.formula, row.flags, f"{headings.trained_on}: {row.trained_on}")
+            console.print(Text("  ".join([row.name, *filter(None, told)]), overflow="fold"))
+        console.print(line(row))
+    if not all(row.formula for row in rows):
         console.print(f"{KNOWN_MARK} {KNOWN}")
 
 

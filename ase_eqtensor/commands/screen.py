@@ -1,7 +1,5 @@
 """The command `eqtensor screen`."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Annotated, Any
 
 import typer
@@ -13,11 +11,11 @@ from ..files import open_collection
 from ..screening import screen as run_screen
 from .app import (
     FAILED,
-    INTERRUPTED,
     PARTLY_FAILED,
     ModelName,
     Workers,
     app,
+    interruptible,
     messages,
     tell_of_given,
     with_settings,
@@ -58,7 +56,10 @@ def screen(
     ase db tensors.db "k_vrh_gpa>100,eps_total>20"
     """
     collection = open_collection(source, selection, pattern)
-    with _interruptible(output), Progress(console=messages, transient=True) as bar:
+    with (
+        interruptible(f"whole shards are in {output}"),
+        Progress(console=messages, transient=True) as bar,
+    ):
         task = bar.add_task("predicting", total=None)
         report = run_screen(
             collection,
@@ -81,13 +82,3 @@ def screen(
     )
     if report.failures:
         raise typer.Exit(PARTLY_FAILED if report.written + report.present else FAILED)
-
-
-@contextmanager
-def _interruptible(output: str) -> Iterator[None]:
-    """Say how to go on when the user stops the run."""
-    try:
-        yield
-    except KeyboardInterrupt:
-        messages.print(f"interrupted: whole shards are in {output}; the same command goes on")
-        raise typer.Exit(INTERRUPTED) from None

@@ -119,7 +119,8 @@ class _Found(NamedTuple):
     """A space group in the canonical description of a crystal of N atoms, P in the primitive cell.
 
     lattice: (3, 3) primitive. copy_of: (N,) number of the primitive atom. first_copy: (P,) atoms.
-    site_class: (P,). orbit: (N,). deviation: see `deviation`. The others as in `CrystalSymmetry`.
+    site_class: (P,). orbit: (N,). deviation: largest distance (Å) by which the operations miss cell
+    vectors, copies or images of atoms. The others as in `CrystalSymmetry`.
     """
 
     lattice: np.ndarray
@@ -156,7 +157,7 @@ def _found(crystal: tuple, dataset) -> _Found:
     shift = images - sites
     shift -= np.rint(shift)
     fixes = ((shift @ lattice) ** 2).sum(axis=-1) < SAME_SITE**2
-    cartesian, symmetric = _cartesian(rotations, lattice, np.linalg.inv(lattice))
+    cartesian, symmetric = _cartesian(rotations, lattice)
     copies = scaled - sites[copy_of]
     return _Found(
         lattice,
@@ -298,16 +299,14 @@ def _operations_in(
     return np.rint(to_primitive @ rotations @ to_standard), translations
 
 
-def _cartesian(
-    rotations: np.ndarray, cell: np.ndarray, inverse: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
+def _cartesian(rotations: np.ndarray, cell: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Orthogonal matrices (G, 3, 3) of the integer `rotations` of the lattice `cell` (rows), and
     the nearest cell (3, 3) that has these symmetries exactly.
 
     Its metric is averaged over the group. A pure stretch, without rotation, takes `cell` to it, so
     the Cartesian frame is kept.
     """
-    basis, inverse = cell.T, inverse.T
+    basis, inverse = cell.T, np.linalg.inv(cell).T
     metrics = rotations.transpose(0, 2, 1) @ (basis.T @ basis) @ rotations
     metric = metrics.sum(axis=0) / len(rotations)
     square, axes = np.linalg.eigh(inverse.T @ metric @ inverse)

@@ -71,22 +71,14 @@ class Target(ABC):
 
 
 @dataclass(frozen=True, eq=False)
-class TensorTarget(Target):
-    """The whole tensor of a quantity, (*form.shape) in the network's form.
+class WholeTensor(Target):
+    """A whole tensor of the kind of a quantity, (*form.shape) in the network's form.
 
     It is scored by its relative Frobenius error |P - T|/|T|, the figure that is reported; the loss
     adds the same for the anisotropic part alone, which the whole hides.
-
-    features: what the scale of its error may depend on, see `error_features`; by default what the
-        quantity's own heads give.
     """
 
     compared: tuple[str, ...] = ("median_relative", "mean_relative")
-    features: tuple[str, ...] = ()
-
-    def value(self, columns: Columns) -> np.ndarray | None:
-        tensor = columns.get(self.quantity.name)
-        return None if tensor is None else self.quantity.from_ase(np.asarray(tensor))
 
     def predicted(self, outputs: Mapping[str, torch.Tensor]) -> torch.Tensor:
         return outputs[self.quantity.name]
@@ -96,6 +88,21 @@ class TensorTarget(Target):
 
     def loss(self, predicted: torch.Tensor, value: torch.Tensor, anisotropy: float) -> torch.Tensor:
         return tensor_loss(self.quantity.form, predicted, value, anisotropy)
+
+
+@dataclass(frozen=True, eq=False)
+class TensorTarget(WholeTensor):
+    """The tensor of a quantity from first principles.
+
+    features: what the scale of its error may depend on, see `error_features`; by default what the
+        quantity's own heads give.
+    """
+
+    features: tuple[str, ...] = ()
+
+    def value(self, columns: Columns) -> np.ndarray | None:
+        tensor = columns.get(self.quantity.name)
+        return None if tensor is None else self.quantity.from_ase(np.asarray(tensor))
 
     def figures(self, predicted: np.ndarray, true: np.ndarray, density: Density) -> dict:
         quantity = self.quantity

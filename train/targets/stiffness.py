@@ -8,12 +8,11 @@ import torch
 
 from ase_eqtensor.quantities import Density
 from ase_eqtensor.quantities.stiffness import COMPLIANCE, STIFFNESS
-from ase_eqtensor.tensors.comparison import relative_loss
 from ase_eqtensor.tensors.moduli import hill_average
 from ase_eqtensor.tensors.notation import GPA
 from ase_eqtensor.train.record import Record, Rejection
 from ase_eqtensor.train.targets import metrics
-from ase_eqtensor.train.targets.base import Columns, DataSet, Target, TensorTarget, tensor_loss
+from ase_eqtensor.train.targets.base import Columns, DataSet, Target, TensorTarget, WholeTensor
 from ase_eqtensor.train.targets.curation import broken, projected
 
 K, G = "k_vrh_gpa", "g_vrh_gpa"
@@ -60,11 +59,9 @@ class ModuliTarget(Target):
 
 
 @dataclass(frozen=True, eq=False)
-class TaughtTarget(Target):
+class TaughtTarget(WholeTensor):
     """A whole stiffness (6, 6; Mandel, eV/Å^3) with directions from a potential. It is learnt from,
     and never selects a model or calibrates one: `holds_tensors` is for first principles."""
-
-    compared: tuple[str, ...] = ("median_relative", "mean_relative")
 
     @property
     def name(self) -> str:
@@ -72,19 +69,10 @@ class TaughtTarget(Target):
 
     def value(self, columns: Columns) -> np.ndarray | None:
         tensor = columns.get(TAUGHT_COLUMN)
-        return None if tensor is None else STIFFNESS.from_ase(np.asarray(tensor))
-
-    def predicted(self, outputs: Mapping[str, torch.Tensor]) -> torch.Tensor:
-        return outputs[STIFFNESS.name]
-
-    def errors(self, predicted: torch.Tensor, value: torch.Tensor) -> torch.Tensor:
-        return relative_loss(predicted, value)
-
-    def loss(self, predicted: torch.Tensor, value: torch.Tensor, anisotropy: float) -> torch.Tensor:
-        return tensor_loss(STIFFNESS.form, predicted, value, anisotropy)
+        return None if tensor is None else self.quantity.from_ase(np.asarray(tensor))
 
     def figures(self, predicted: np.ndarray, true: np.ndarray, density: Density) -> dict:
-        return metrics.summary(STIFFNESS.form, predicted, true)
+        return metrics.summary(self.quantity.form, predicted, true)
 
     def row(self, side: str, value: np.ndarray, density: Density) -> dict:
         return STIFFNESS_TARGET.row(side, value, density)

@@ -7,11 +7,10 @@ import numpy as np
 from ase import Atoms
 from ase.build import make_supercell
 
+from ase_eqtensor.crystal.validation import describe
 from ase_eqtensor.errors import DataError
 from ase_eqtensor.train.record import bare
 from ase_eqtensor.train.teacher.symmetric import LENGTH, SymmetricCrystal
-
-VOLUME_RATIOS = (0.85, 0.90, 0.95, 1.05, 1.10, 1.15)
 
 
 def at_volume(crystal: SymmetricCrystal, ratio: float) -> SymmetricCrystal:
@@ -47,9 +46,9 @@ def with_defect(atoms: Atoms, index: int, symbol: str | None, min_atoms: int = 6
     Raises DataError if there is no such atom, or the foreign atom is of the same species.
     """
     if not 0 <= index < len(atoms):
-        raise DataError(f"{atoms.get_chemical_formula()} has no atom {index}")
+        raise DataError(f"{describe(atoms)} has no atom {index}")
     if atoms.symbols[index] == symbol:
-        raise DataError(f"atom {index} of {atoms.get_chemical_formula()} is {symbol} already")
+        raise DataError(f"atom {index} of {describe(atoms)} is {symbol} already")
     multiples = np.ones(3, dtype=int)
     while len(atoms) * multiples.prod() < min_atoms:
         multiples[(multiples * atoms.cell.lengths()).argmin()] += 1

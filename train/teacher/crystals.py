@@ -6,9 +6,9 @@ from pathlib import Path
 
 from ase import Atoms
 
+from ase_eqtensor.crystal.formula import reduced_formula
 from ase_eqtensor.errors import DataError, StructureError, located
 from ase_eqtensor.files import open_collection
-from ase_eqtensor.models.training_crystals import reduced_formula
 from ase_eqtensor.train.data.database import read_database
 from ase_eqtensor.train.record import bare
 

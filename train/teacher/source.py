@@ -2,9 +2,8 @@
 know K and G only, and how stiffnesses change with the volume."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from math import log
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -15,10 +14,11 @@ from ase_eqtensor.quantities.stiffness import STIFFNESS
 from ase_eqtensor.tensors.moduli import hill_average
 from ase_eqtensor.tensors.notation import GPA
 from ase_eqtensor.train.data.curation import curate
+from ase_eqtensor.train.data.sources import TEACHER
 from ase_eqtensor.train.data.sources.base import Source
 from ase_eqtensor.train.record import Record, Rejection
 from ase_eqtensor.train.targets.stiffness import ELASTIC, MODULI, TAUGHT, TAUGHT_COLUMN, G, K
-from ase_eqtensor.train.teacher.labels import Label, read_labels
+from ase_eqtensor.train.teacher.labels import Label
 from ase_eqtensor.train.teacher.taught import strained_stiffness, taught_stiffness
 
 # A potential that is further off in K or G than this has another crystal in mind, and so other
@@ -27,29 +27,25 @@ K_RANGE = (-0.3, 0.3)
 G_RANGE = (-1.2, 0.3)
 
 
-class LabelsSource(Source):
-    """Rows of `taught`, from labels of `eqtensor data label` and the sources that they were made
-    for.
+class LabelledSource(Source):
+    """A source, and after each of its crystals the rows of `taught` from labels of this crystal.
 
-    A crystal of the data set `moduli` gives one row for itself; it, and a crystal of the data set
-    `elastic`, one for every strained copy. Copies have the potential's strained crystal, scaled
-    by what the potential's relaxed volume is off.
+    One of the data set `moduli` gives a row for itself; it, and one of the data set `elastic`, one
+    for every strained copy. Copies have the potential's strained crystal, scaled by what the
+    potential's relaxed volume is off. A label that cannot be used is a `Rejection` with the reason.
     """
 
-    name = "teacher"
-
-    def __init__(self, labels: Path, sources: Sequence[Source]):
-        self.sources = sources
+    def __init__(self, source: Source, labels: Iterable[Label]):
+        self.source, self.name = source, source.name
         self.labels: dict[tuple[str, str], dict[float, Label]] = defaultdict(dict)
-        for label in read_labels(labels):
+        for label in labels:
             self.labels[label.dataset, label.id][label.volume_ratio] = label
 
     def records(self) -> Iterator[Record | Rejection]:
-        """Yield the rows; a label that cannot be used is a `Rejection` with the reason."""
-        for source in self.sources:
-            for row in source.records():
-                if isinstance(row, Record) and (row.dataset, row.source_id) in self.labels:
-                    yield from self._rows(row)
+        for row in self.source.records():
+            yield row
+            if isinstance(row, Record) and (row.dataset, row.source_id) in self.labels:
+                yield from self._rows(row)
 
     def _rows(self, row: Record) -> Iterator[Record | Rejection]:
         copies = dict(self.labels[row.dataset, row.source_id])
@@ -85,7 +81,7 @@ class LabelsSource(Source):
 
 
 def _record(atoms: Atoms, name: str, stiffness: np.ndarray) -> Record:
-    return Record(atoms, TAUGHT.name, LabelsSource.name, name, {TAUGHT_COLUMN: stiffness})
+    return Record(atoms, TAUGHT.name, TEACHER, name, {TAUGHT_COLUMN: stiffness})
 
 
 def _strained(copy: Label) -> Atoms:

@@ -20,10 +20,12 @@ from ase_eqtensor.train.record import Record
 from ase_eqtensor.train.targets.stiffness import ELASTIC, MODULI, STIFFNESS, G, K
 from ase_eqtensor.train.teacher.agreement import describe, moduli, pressure_response
 from ase_eqtensor.train.teacher.calculators import SEVENNET, calculator, teacher
-from ase_eqtensor.train.teacher.copies import VOLUME_RATIOS, chosen, rattled, with_defect
+from ase_eqtensor.train.teacher.copies import chosen, rattled, with_defect
 from ase_eqtensor.train.teacher.crystals import Crystal, crystals
 from ase_eqtensor.train.teacher.labelling import label
 from ase_eqtensor.train.teacher.labels import LABELS, read_failures, read_labels
+
+VOLUME_RATIOS = (0.85, 0.90, 0.95, 1.05, 1.10, 1.15)
 
 EMT = ("ase.calculators.emt:EMT", "effective-medium theory")
 METALS = [Crystal(f"mp-{n}", "", s, bulk(s, cubic=s == "Ag")) for n, s in enumerate(("Cu", "Ag"))]

@@ -22,7 +22,7 @@ from ase_eqtensor.train.data.sources.moduli import ModuliSource
 from ase_eqtensor.train.record import Record, Rejection
 from ase_eqtensor.train.targets import DATASETS
 from ase_eqtensor.train.teacher.labels import Label, read_labels
-from ase_eqtensor.train.teacher.source import LabelsSource
+from ase_eqtensor.train.teacher.source import LabelledSource
 from ase_eqtensor.train.teacher.taught import taught_stiffness
 
 PROJECT = ROOT / "train" / "labels" / "7net-l3i5.jsonl.gz"
@@ -111,8 +111,10 @@ def read_labels_of_the_project() -> list[Label]:
 
 def test_rows_of_the_data_set(files):
     labels, moduli = files
-    rows = list(LabelsSource(labels, [moduli]).records())
-    record, copy = (row for row in rows if isinstance(row, Record))
+    rows = list(LabelledSource(moduli, read_labels(labels)).records())
+    assert [row for row in rows if row.dataset == "moduli"] == list(moduli.records())
+    taught = [row for row in rows if row.dataset == "taught"]
+    record, copy = (row for row in taught if isinstance(row, Record))
     curated = curate(record)
     assert (curated.dataset, curated.source_id, curated.quarantine) == ("taught", "sound", "")
     dataset = DATASETS["taught"]

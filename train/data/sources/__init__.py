@@ -25,6 +25,8 @@ FUNCTIONAL = {
     JarvisSource: "OptB88vdW",
 }
 
+TEACHER = "teacher"  # what rows taught by a potential name as their source
+
 # By data set and source, for the cards of models.
 LEVEL_OF_THEORY = {
     ("elastic", MatminerSource.name): (
@@ -36,7 +38,7 @@ LEVEL_OF_THEORY = {
     ),
     ("dielectric", MaterialsProjectSource.name): "PBE or PBE+U (VASP), DFPT; Materials Project",
     ("elastic", JarvisSource.name): "OptB88vdW (VASP), relaxed-ion; Choudhary 2020",
-    ("taught", "teacher"): (
+    ("taught", TEACHER): (
         "K and G: PBE or PBE+U, Materials Project 2025; directions: the potential 7net-l3i5"
     ),
     ("moduli", ModuliSource.name): "K and G only: PBE or PBE+U, Materials Project 2025",
