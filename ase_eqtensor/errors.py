@@ -91,6 +91,12 @@ class UntrainedElementWarning(EqTensorWarning):
     flag = "untrained_element"
 
 
+class BorrowedElementWarning(EqTensorWarning):
+    """An element occurs in no first-principles training data, in labels of a potential only."""
+
+    flag = "element_from_potential"
+
+
 class UnknownSymmetryWarning(EqTensorWarning):
     """The symmetry search failed: no projection, no cell reduction, all site classes unknown."""
 

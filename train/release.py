@@ -90,7 +90,9 @@ def _mean_counts(elements: list[dict[str, dict[int, int]]]) -> dict[str, dict[in
     """Number of crystals with each element in the training data, averaged over members."""
     out = {}
     for quantity in elements[0]:
-        total = sum((Counter(counts[quantity]) for counts in elements), Counter())
+        total: Counter[int] = Counter()
+        for counts in elements:
+            total.update(counts[quantity])  # which keeps zeros, as addition does not
         out[quantity] = {z: round(total[z] / len(elements), 1) for z in sorted(total)}
     return out
 

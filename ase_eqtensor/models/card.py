@@ -63,7 +63,7 @@ class Card(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     package_version: that trained it.
     level_of_theory: quantity -> first-principles method of its training data.
     elements: quantity -> atomic number -> training crystals that hold the element, in the mean over
-        members.
+        members; 0 where only rows taught by a potential do.
     members: the networks of the ensemble.
     recipe: of the training, see train/recipes/recipe.py.
     figures: "val" or "out_of_fold" -> target -> figures. by_fold: the same for each fold.

@@ -84,6 +84,11 @@ class Model:
         """Atomic numbers that occur in the training data of a quantity, by its name."""
         return frozenset(self.card.elements.get(quantity, {}))
 
+    def borrowed_elements(self, quantity: str) -> frozenset[int]:
+        """Those of them that only a potential's labels know, first principles do not."""
+        counts = self.card.elements.get(quantity, {})
+        return frozenset(z for z, count in counts.items() if count == 0)
+
     @cached_property
     def error_model(self) -> ErrorModel | None:
         """How far off predictions may be; None if the model was never calibrated."""

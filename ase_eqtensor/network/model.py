@@ -17,6 +17,7 @@ from .convolution import EdgeBasis
 from .elements import Descriptors, ElementEmbedding
 from .interaction import Interaction
 from .readout import Readout, crystal_mean
+from .scaling import Scaling
 
 
 @dataclass(frozen=True)
@@ -131,16 +132,19 @@ class TensorNetwork(nn.Module):
             features = layer(features, element, edges, graph)
         pooled = crystal_mean(features, graph)
         declared = heads()
+        scaling = (
+            Scaling.of(graph, self.architecture.cutoff) if self.architecture.densities else None
+        )
         return {
-            name: self._array(declared[name], readout(pooled), graph.volume)
+            name: self._array(declared[name], readout(pooled), scaling)
             for name, readout in self.heads.items()
         }
 
-    def _array(self, head: Head, components: torch.Tensor, volume: torch.Tensor) -> torch.Tensor:
+    def _array(self, head: Head, components: torch.Tensor, scaling: Scaling | None) -> torch.Tensor:
         """(M, B, *form.shape) from irreps components (M, B, n) about the reference.
 
-        `volume` (B,) is that of an atom, by which densities are divided. It stands outside the
-        bound, so that V times the tensor is the same however wide a gap without edges is.
+        Scaling stands outside the bound of logarithms, so that V times the tensor is the same
+        however wide a gap without edges is.
         """
         reference = self._reference(head).to(components.device)
         basis = head.form.basis().to(components.device)
@@ -148,14 +152,14 @@ class TensorNetwork(nn.Module):
             array = symmetric_matrix(components, basis, reference)
         else:
             array = torch.tensordot(components.double() + reference, basis, dims=1)
-        if not (self.architecture.densities and head.density):
+        if scaling is None or not head.density:
             return array
-        volume = volume.reshape(-1, *(1 for _ in head.form.shape))
+        factor = scaling.logarithm(head).reshape(-1, *(1 for _ in head.form.shape))
         if not head.logarithm:
-            return array / volume
+            return array * factor.exp()
         # its device is named, because torch's default may be another one
         unit = torch.eye(array.shape[-1], dtype=array.dtype, device=array.device)
-        return array - volume.log() * unit
+        return array + factor * unit
 
     def _reference(self, head: Head) -> torch.Tensor:
         """(M or 1, 1, number of components), those with l > 0 zero."""

@@ -63,6 +63,10 @@ class Predictor:
                 name: self.model.trained_elements(quantity.trained_on)
                 for name, quantity in self.model.quantities.items()
             },
+            {
+                name: self.model.borrowed_elements(quantity.trained_on)
+                for name, quantity in self.model.quantities.items()
+            },
             tuple(name for name, q in self.model.quantities.items() if q.insulators_only),
             self.model.network.architecture.cutoff,
             self.settings,

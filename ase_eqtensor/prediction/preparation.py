@@ -1,6 +1,6 @@
 """Everything about a crystal that comes before the network: checks, symmetry, graph."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +14,7 @@ from ..crystal.symmetry import analyse, primitive
 from ..crystal.validation import as_atoms, check_structure, describe, structure_warnings
 from ..errors import (
     BorderlineSymmetryWarning,
+    BorrowedElementWarning,
     ElementError,
     EqTensorError,
     EqTensorWarning,
@@ -53,6 +54,7 @@ class Preparation:
 
     model: name of the model, for messages.
     elements: quantity -> atomic numbers that its training data cover.
+    borrowed: quantity -> those of them that only a potential's labels cover.
     insulators_only: the quantities that metals do not have.
     cutoff: of the neighbour list, in Å.
     settings: see `Settings`.
@@ -60,6 +62,7 @@ class Preparation:
 
     model: str
     elements: dict[str, frozenset[int]]
+    borrowed: dict[str, frozenset[int]]
     insulators_only: tuple[str, ...]
     cutoff: float
     settings: Settings = Settings()
@@ -128,10 +131,15 @@ class Preparation:
         warnings: list[EqTensorWarning] = []
         present = set(atoms.numbers.tolist())
         for name, covered in self.elements.items():
-            if missing := present - covered:
-                symbols = ", ".join(chemical_symbols[z] for z in sorted(missing))
+            if borrowed := present & self.borrowed[name]:
                 text = (
-                    f"{describe(atoms)}: {symbols} does not occur in the training "
+                    f"{describe(atoms)}: model {self.model!r} knows {_symbols(borrowed)} in {name} "
+                    "from the labels of a potential only, not from first principles"
+                )
+                warnings.append(BorrowedElementWarning(text, (name,)))
+            if missing := present - covered:
+                text = (
+                    f"{describe(atoms)}: {_symbols(missing)} does not occur in the training "
                     f"data of {name} of model {self.model!r}"
                 )
                 if self.settings.allow_untrained_elements:
@@ -142,3 +150,7 @@ class Preparation:
                         "allow_untrained_elements=True to get it all the same."
                     )
         return refused, warnings
+
+
+def _symbols(numbers: Iterable[int]) -> str:
+    return ", ".join(chemical_symbols[z] for z in sorted(numbers))

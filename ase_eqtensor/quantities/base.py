@@ -74,6 +74,8 @@ class Head:
     logarithm: whether the array is the logarithm of a positive definite tensor.
     density: whether the tensor is a cell's energy, dipole or polarisability divided by its volume;
         the network predicts it per atom.
+    distance_power, contrast_power: of the distance between neighbours and of the contrast of their
+        electronegativities, with which a density goes roughly (network/scaling.py).
     floor: eigenvalues of training data below it are noise; keeps the logarithm of zero finite.
     """
 
@@ -82,6 +84,8 @@ class Head:
     of: Callable[[Mapping[str, np.ndarray]], np.ndarray | None]
     logarithm: bool = True
     density: bool = False
+    distance_power: float = 0.0
+    contrast_power: float = 0.0
     floor: float = 0.0
 
 

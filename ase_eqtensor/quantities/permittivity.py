@@ -49,7 +49,15 @@ def _ionic_part(tensors: Mapping[str, np.ndarray]) -> np.ndarray | None:
 
 # polarisabilities per volume
 ELECTRONS = Head("electronic", SYMMETRIC, _susceptibility, density=True)
-IONS = Head("ionic", SYMMETRIC, _ionic_part, density=True, floor=EPS_NOISE)
+IONS = Head(
+    "ionic",
+    SYMMETRIC,
+    _ionic_part,
+    density=True,
+    distance_power=12,
+    contrast_power=1,
+    floor=EPS_NOISE,
+)
 
 
 def _electronic(heads: Mapping[str, torch.Tensor]) -> torch.Tensor:

@@ -124,7 +124,9 @@ SURFACES = (
     ),
 )
 
-HEAD = Head("stiffness", MANDEL, lambda tensors: tensors.get(NAME), density=True)
+HEAD = Head(
+    "stiffness", MANDEL, lambda tensors: tensors.get(NAME), density=True, distance_power=-10
+)
 
 STIFFNESS = Quantity(
     name=NAME,

@@ -16,6 +16,7 @@ from ase_eqtensor import EqTensorCalculator
 from ase_eqtensor.crystal.graph import collate
 from ase_eqtensor.models.store import Model
 from ase_eqtensor.models.uncertainty import error_features
+from ase_eqtensor.network.scaling import Scaling
 from ase_eqtensor.quantities import QUANTITIES, Display, Head, Quantity
 from ase_eqtensor.tensors.forms import SYMMETRIC
 
@@ -67,7 +68,7 @@ def test_dilution_law_of_the_calculator():
 
 def test_without_densities_the_volume_plays_no_role():
     """As in the models before: another volume of an atom changes nothing, and with densities
-    exactly the factor."""
+    exactly the factor, times what distances make of it (test_scaling.py)."""
     plain, dense = (tiny_network(densities=flag).double() for flag in (False, True))
     for name, atoms in CRYSTALS.items():
         graph = graph_of(plain, atoms)
@@ -79,8 +80,16 @@ def test_without_densities_the_volume_plays_no_role():
             assert torch.equal(after[key], value)
         expected = per_cell({key: value[0].numpy() for key, value in before.items()}, 1.0)
         found = per_cell({key: value[0].numpy() for key, value in divided.items()}, graph.volume)
+        scaling = Scaling.of(collate([graph]), plain.architecture.cutoff)
+        x, contrast = scaling.distance.exp().item(), scaling.contrast.exp().item()
+        factors = {
+            "electrons": 1,
+            "ions": x**12 * contrast,
+            "stiffness": x**-10,
+            "compliance": x**10,
+        }
         for key, value in found.items():
-            assert relative(value, expected[key]) < 1e-10, (name, key)
+            assert relative(value, factors[key] * expected[key]) < 1e-10, (name, key)
         assert torch.equal(divided["formation_energy"], before["formation_energy"])
 
 

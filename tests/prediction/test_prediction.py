@@ -11,12 +11,13 @@ from ase import Atoms
 from ase.build import bulk
 from crystals import CRYSTALS
 from equivariance import relative
-from networks import MADE_UP
+from networks import COUNTS, MADE_UP, card, tiny_network
 from pymatgen.core import Lattice, Structure
 
 import ase_eqtensor.prediction.predictor as prediction_module
 from ase_eqtensor import EqTensorCalculator
 from ase_eqtensor.errors import (
+    BorrowedElementWarning,
     ElementError,
     EqTensorWarning,
     FailedCrystalsWarning,
@@ -28,6 +29,7 @@ from ase_eqtensor.errors import (
     UntrainedElementWarning,
     VacuumWarning,
 )
+from ase_eqtensor.models.store import Model
 from ase_eqtensor.quantities import offered
 
 DIELECTRIC = ("dielectric_tensor", "electronic_dielectric_tensor")
@@ -242,6 +244,17 @@ def test_untrained_elements_on_request(model):
         assert np.isfinite(calc.get_property(key, TCO)).all()
     assert "untrained_element" in calc.prediction.flags
     assert UntrainedElementWarning not in caught(calc.get_property, "elasticity_tensor", MGO)
+
+
+@pytest.mark.filterwarnings("ignore::ase_eqtensor.errors.EqTensorWarning")
+def test_elements_that_only_a_potential_knows_are_flagged():
+    """Ne, of which no first principles tell: the stiffness is given, and says so."""
+    counts = COUNTS | {"elasticity_tensor": {**COUNTS["elasticity_tensor"], 10: 0}}
+    calc = EqTensorCalculator(Model(tiny_network(), card(elements=counts)))
+    atoms = bulk("NeO", "rocksalt", a=4.3)
+    assert BorrowedElementWarning in caught(calc.get_property, "elasticity_tensor", atoms)
+    assert "element_from_potential" in calc.predict([atoms])[0].flags
+    assert "element_from_potential" not in calc.predict([MGO])[0].flags
 
 
 def test_membership_is_about_what_was_predicted(model):

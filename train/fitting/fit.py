@@ -100,7 +100,7 @@ def fit(
     architecture = replace(
         recipe.network,
         heads=trained_heads(taught),
-        reference=references(samples.train, recipe.network.densities),
+        reference=references(samples.train, recipe.network),
     )
     batches = training_loader(samples.train, recipe.batch_size, recipe.seed)
     module = TensorModule(architecture, recipe, steps=len(batches) * recipe.epochs)

@@ -15,6 +15,8 @@ from ase_eqtensor.crystal.graph import CrystalGraph, GraphBatch, build_graph, co
 from ase_eqtensor.crystal.symmetry import analyse, primitive
 from ase_eqtensor.errors import DataError, StructureError
 from ase_eqtensor.models.training_crystals import TrainingCrystal
+from ase_eqtensor.network.model import Architecture
+from ase_eqtensor.network.scaling import Scaling
 from ase_eqtensor.parallel import in_parallel
 from ase_eqtensor.quantities import Head, heads, stored
 from ase_eqtensor.train.record import Record
@@ -145,17 +147,25 @@ def trained_heads(taught: Sequence[Target]) -> list[str]:
     return [name for name in heads() if name in needed]
 
 
-def references(samples: Sequence[Sample], densities: bool) -> dict[str, list[list[float]]]:
+def references(
+    samples: Sequence[Sample], architecture: Architecture
+) -> dict[str, list[list[float]]]:
     """Head -> isotropic components about which its arrays vary: medians over the data, in one row;
-    with `densities` those of densities per atom, times Å^3.
+    of densities, what is left when the scaling is taken out, if the architecture has it.
 
     These go into the architecture, so that a prediction never depends on a user's data set.
     """
     rows = {}
+    scaling: Scaling | None = None
+    if architecture.densities:
+        scaling = Scaling.of(collate([s.graph for s in samples]), architecture.cutoff)
     for name, head in heads().items():
+        scale = np.ones(len(samples))
+        if scaling is not None and head.density:
+            scale = scaling.logarithm(head).neg().exp().numpy()
         parts = [
-            _isotropic(head, array) * (s.graph.volume if densities and head.density else 1)
-            for s in samples
+            _isotropic(head, array) * factor
+            for s, factor in zip(samples, scale)
             if (array := head.of(s.values)) is not None
         ]
         if parts:
@@ -179,14 +189,14 @@ def _traces(head: Head) -> np.ndarray:
 
 
 def element_counts(records: Sequence[Record]) -> dict[str, dict[int, int]]:
-    """Quantity -> atomic number -> how many of the records that teach the quantity hold it."""
+    """Quantity -> atomic number -> how many of the records that teach the quantity hold it; 0 where
+    these are rows that a potential has taught, not data of their own."""
     counts: dict[str, Counter] = {}
     for record in records:
-        if DATASETS[record.dataset].derived:
-            continue
+        own = int(not DATASETS[record.dataset].derived)
         for name in target_values(record):
-            quantity = targets()[name].quantity.name
-            counts.setdefault(quantity, Counter()).update(set(record.atoms.numbers.tolist()))
+            counter = counts.setdefault(targets()[name].quantity.name, Counter())
+            counter.update(dict.fromkeys(record.atoms.numbers.tolist(), own))
     return {quantity: dict(sorted(count.items())) for quantity, count in counts.items()}
 
 

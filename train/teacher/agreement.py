@@ -21,6 +21,7 @@ from ase_eqtensor.train.record import Record
 from ase_eqtensor.train.targets.metrics import anisotropic_skill, isotropic_oracle
 from ase_eqtensor.train.targets.stiffness import ELASTIC, MODULI, G, K
 from ase_eqtensor.train.teacher.labels import Label, read_failures, read_labels
+from ase_eqtensor.train.teacher.shear import SHEAR, family
 
 SMALL = 0.06  # change of the volume up to which a copy tells K'
 
@@ -55,6 +56,18 @@ def compare_moduli(found: Sequence[Pair]) -> str:
             f"{name}: {middle:.2f} times first principles in the median ({low:.2f} to {high:.2f} "
             f"in eight of ten), mean absolute difference {np.abs(x - y).mean():.1f} GPa"
         )
+    return "\n".join(lines)
+
+
+def compare_families(found: Sequence[Pair]) -> str:
+    """Median ratio of K and G of the labels to first-principles ones, for each chemical family."""
+    lines = []
+    for name in SHEAR:
+        pairs = [(x, r) for x, r in found if family(x.numbers) == name]
+        if pairs:
+            true = np.array([[record.targets[K], record.targets[G]] for _, record in pairs])
+            k, g = np.median(moduli([label for label, _ in pairs]) / true, axis=0)
+            lines.append(f"{len(pairs)} {name}: K {k:.2f}, G {g:.2f} times first principles")
     return "\n".join(lines)
 
 
@@ -103,8 +116,7 @@ def describe(labels: Path, database: Path) -> str:
         own = [pair for pair in matched if pair[1].dataset == dataset.name]
         if own:
             text += [f"\n{dataset.name}, {len(own)} stable crystals", compare_moduli(own)]
-            if dataset is ELASTIC:
-                text.append(compare_tensors(own))
+            text.append(compare_tensors(own) if dataset is ELASTIC else compare_families(own))
     response = pressure_response(found)
     if len(response):
         low, middle, high = np.quantile(response, [0.05, 0.5, 0.95])

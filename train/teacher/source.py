@@ -12,13 +12,13 @@ from ase import Atoms
 from ase_eqtensor.errors import DataError
 from ase_eqtensor.quantities.stiffness import STIFFNESS
 from ase_eqtensor.tensors.moduli import hill_average
-from ase_eqtensor.tensors.notation import GPA
 from ase_eqtensor.train.data.curation import curate
 from ase_eqtensor.train.data.sources import TEACHER
 from ase_eqtensor.train.data.sources.base import Source
 from ase_eqtensor.train.record import Record, Rejection
-from ase_eqtensor.train.targets.stiffness import ELASTIC, MODULI, TAUGHT, TAUGHT_COLUMN, G, K
+from ase_eqtensor.train.targets.stiffness import ELASTIC, TAUGHT, TAUGHT_COLUMN, G, K
 from ase_eqtensor.train.teacher.labels import Label
+from ase_eqtensor.train.teacher.shear import SHEAR, family
 from ase_eqtensor.train.teacher.taught import strained_stiffness, taught_stiffness
 
 # A potential that is further off in K or G than this has another crystal in mind, and so other
@@ -30,8 +30,10 @@ G_RANGE = (-1.2, 0.3)
 class LabelledSource(Source):
     """A source, and after each of its crystals the rows of `taught` from labels of this crystal.
 
-    One of the data set `moduli` gives a row for itself; it, and one of the data set `elastic`, one
-    for every strained copy. Copies have the potential's strained crystal, scaled by what the
+    A crystal gives a row for itself, unless it has a tensor from first principles, and one for
+    every strained copy. Where first principles do not know K and G, as in the data sets
+    `dielectric` and `formation_energy`, they are the potential's, with the shear mended by
+    chemistry (shear.py). Copies have the potential's strained crystal, scaled by what the
     potential's relaxed volume is off. A label that cannot be used is a `Rejection` with the reason.
     """
 
@@ -54,19 +56,19 @@ class LabelledSource(Source):
             return
         known: np.ndarray | None = None
         reason = _unsound(relaxed)
-        if row.dataset == MODULI.name:
-            k, g = float(row.targets[K]), float(row.targets[G])
-            reason = reason or _disagreement(relaxed, k, g)
+        if not reason and row.dataset == ELASTIC.name:
+            curated = curate(row)
+            if isinstance(curated, Record) and not curated.quarantine:
+                known = np.asarray(curated.targets[STIFFNESS.name])
+        elif not reason:
+            k, g = _moduli(row, relaxed)
+            reason = _disagreement(relaxed, k, g)
             if not reason:
                 try:
                     known = taught_stiffness(np.array(relaxed.stiffness_gpa), k, g)
                     yield _record(row.atoms, row.source_id, known)
                 except DataError as error:
                     reason = str(error)
-        elif row.dataset == ELASTIC.name and not reason:
-            curated = curate(row)
-            if isinstance(curated, Record) and not curated.quarantine:
-                known = np.asarray(curated.targets[STIFFNESS.name])
         if reason:
             yield Rejection(TAUGHT.name, row.source_id, relaxed.formula, reason)
         if known is None:
@@ -101,13 +103,26 @@ def _unsound(label: Label) -> str:
     return ""
 
 
+def _moduli(row: Record, label: Label) -> tuple[float, float]:
+    """K and G of a row, in GPa: its own, or the label's with the shear mended."""
+    if K in row.targets:
+        return float(row.targets[K]), float(row.targets[G])
+    k, g = _averages(label)
+    return k, g / SHEAR[family(label.numbers)]
+
+
+def _averages(label: Label) -> tuple[float, float]:
+    """K and G of a label in GPa (Hill)."""
+    mandel = torch.from_numpy(STIFFNESS.from_ase(np.array(label.stiffness_gpa)))
+    k, g = hill_average(mandel)
+    return float(k), float(g)
+
+
 def _disagreement(label: Label, k: float, g: float) -> str:
     """Why a label's directions are not those of a crystal with K and G (GPa); "" if they may be."""
     if min(k, g) <= 0:
         return f"modulus not positive: K = {k:.2f} GPa, G = {g:.2f} GPa"
-    mandel = torch.from_numpy(STIFFNESS.from_ase(np.array(label.stiffness_gpa)))
-    averages = [float(average) for average in hill_average(mandel * GPA)]
-    for name, own, true, (low, high) in zip("KG", averages, (k, g), (K_RANGE, G_RANGE)):
-        if not low < log(own / GPA / true) < high:
-            return f"the potential disagrees: its {name} is {own / GPA:.1f} GPa, not {true:.1f}"
+    for name, own, true, (low, high) in zip("KG", _averages(label), (k, g), (K_RANGE, G_RANGE)):
+        if not low < log(own / true) < high:
+            return f"the potential disagrees: its {name} is {own:.1f} GPa, not {true:.1f}"
     return ""
