@@ -11,7 +11,6 @@ import json
 import shutil
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -141,7 +140,6 @@ def main(
     folder.mkdir(parents=True, exist_ok=True)
     for name in recipes:
         recipe = load_recipe(name)
-        recipe = replace(recipe, patience=recipe.epochs)
         samples: list[Sample] = []
         for family in FAMILIES:
             path = _path(folder, name, family)

@@ -27,6 +27,9 @@ def label(
         list[str] | None, typer.Option("--dataset", help="Data set of a training database.")
     ] = None,
     max_atoms: Annotated[int | None, typer.Option(help="Leave out larger cells.")] = None,
+    elements: Annotated[
+        list[str] | None, typer.Option("--element", help="Leave out crystals without any of these.")
+    ] = None,
     volume_ratios: Annotated[
         list[float] | None,
         typer.Option("--volume-ratio", help="Label strained copies, too: 0.9 of the volume, say."),
@@ -51,7 +54,7 @@ def label(
         from ase_eqtensor.train.teacher.crystals import crystals
         from ase_eqtensor.train.teacher.labelling import label as run_label
 
-    found = crystals(source, datasets or (), max_atoms)
+    found = crystals(source, datasets or (), max_atoms, elements or ())
     with (
         interruptible(f"{output} holds what was done"),
         Progress(console=messages, transient=True) as bar,

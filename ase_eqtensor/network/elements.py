@@ -5,7 +5,6 @@ from its neighbours in the table; what is learned says where it differs from the
 """
 
 import csv
-from functools import cache
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -68,19 +67,8 @@ def _shells() -> np.ndarray:
     return table
 
 
-def electronegativities() -> np.ndarray:
-    """(119,), Pauling's, completed as the descriptors are; 0 beyond the table's end."""
-    return np.nan_to_num(_columns()["electronegativity"])
-
-
 def _properties() -> np.ndarray:
-    """(119, 13): the columns of the table."""
-    return np.stack(list(_columns().values()), axis=1)
-
-
-@cache
-def _columns() -> dict[str, np.ndarray]:
-    """Column of the table, see its head -> (119,), some as logarithms; NaN beyond its end.
+    """(119, 13): the columns of the table, see its head, some as logarithms; NaN beyond its end.
 
     Gaps are interpolated linearly along the Mendeleev number, in which neighbours are alike in
     their chemistry; at either end of it the next value is taken.
@@ -90,15 +78,14 @@ def _columns() -> dict[str, np.ndarray]:
     z = [atomic_numbers[row.pop("element")] for row in rows]
     columns = {key: np.array([float(row[key] or "nan") for row in rows]) for key in rows[0]}
     order = columns["mendeleev_number"]
-    completed = {}
-    for name, values in columns.items():
+    table = np.full((ELEMENTS, len(columns)), np.nan)
+    table[0] = 0
+    for i, (name, values) in enumerate(columns.items()):
         values = np.log(values) if name in _LOGARITHMIC else values
         known = np.flatnonzero(np.isfinite(values))
         known = known[np.argsort(order[known])]
-        completed[name] = np.full(ELEMENTS, np.nan)
-        completed[name][0] = 0
-        completed[name][z] = np.interp(order, order[known], values[known])
-    return completed
+        table[z, i] = np.interp(order, order[known], values[known])
+    return table
 
 
 class ElementEmbedding(nn.Module):

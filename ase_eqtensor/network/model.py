@@ -36,8 +36,9 @@ class Architecture:
     mean_neighbours: fixed normalisation of the sum over neighbours.
     class_mode: how site-symmetry classes enter message and update (network/classes.py).
     members: networks in the ensemble; training makes ensembles of one.
-    densities: whether heads that are densities (`Head.density`) vary about the inverse volume of an
-        atom, so that a tensor is diluted by empty space. Without it they do not know of the volume.
+    densities: whether heads that are densities (`Head.density`) vary about what volume, distances
+        and neighbours make of them (network/scaling.py): empty space dilutes a tensor, pressure
+        stiffens a crystal. Without it heads do not know of the volume.
     heads: names of what is predicted, see `ase_eqtensor.quantities.heads`; training sets them to
         those that its data teach.
     reference: head -> isotropic irreps components about which its arrays vary, one row for each
@@ -131,10 +132,8 @@ class TensorNetwork(nn.Module):
         for layer in self.layers:
             features = layer(features, element, edges, graph)
         pooled = crystal_mean(features, graph)
-        declared = heads()
-        scaling = (
-            Scaling.of(graph, self.architecture.cutoff) if self.architecture.densities else None
-        )
+        declared, a = heads(), self.architecture
+        scaling = Scaling.of(graph, a.cutoff) if a.densities else None
         return {
             name: self._array(declared[name], readout(pooled), scaling)
             for name, readout in self.heads.items()

@@ -1,4 +1,4 @@
-"""How tensors scale with volume, distances and elements, before the network has learnt anything.
+"""How tensors scale with volume, distances and neighbours, before the network has learnt anything.
 
 Crystals at equilibrium do not tell: there the elements fix the distances. Physics does.
 
@@ -7,7 +7,7 @@ an atom. A stiffness per atom, K V / N, falls with about the tenth power of the 
 neighbours, because K' = -dlnK/dlnV is about 4 in most solids (O. L. Anderson, J. Geophys. Res. 71,
 3963 (1966); 4.4 in the median of our labels). An ionic polarisability is the inverse of a force
 constant; with a Grüneisen parameter of 2 of the transverse optical mode it rises with the twelfth
-power. And it needs charges, which atoms among their like do not have. The network says what is to
+power. And it needs charges, which atoms among their like hardly have. The network says what is to
 be added, smoothly, for every crystal.
 """
 
@@ -18,13 +18,11 @@ from ase.data import covalent_radii
 
 from ..crystal.graph import GraphBatch
 from ..quantities import Head
-from .elements import electronegativities
 
 POWER = 8  # high enough for the nearest neighbours to decide, low enough to count them
 SWITCH = 0.9  # of the cutoff, from which on neighbours fade out
 FAINTEST = 1e-3  # of the sum over neighbours; bounds the distance of an atom that is all but free
-FULL_CONTRAST = 0.1  # squared difference of electronegativities; GaAs has 0.14, NaCl 5
-NO_CONTRAST = 0.01  # what is left of the ionic part where all atoms are alike
+NO_CONTRAST = 0.01  # what is left of an ionic part where all atoms are alike
 
 
 class Scaling(NamedTuple):
@@ -38,8 +36,8 @@ class Scaling(NamedTuple):
         is a smooth least distance to the neighbours b in units of the sum of covalent radii R. It
         grows by ln x where all distances do by the factor x, knows nothing of empty space beyond
         the neighbours, and grows where an atom loses some of them.
-    contrast: logarithm of the mean of x_a / (x_a + 0.1), x_a the mean over neighbours of
-        (electronegativity of b - that of a)^2 with the weights w_ab.
+    contrast: logarithm of the share of neighbours that are another element than the atom itself,
+        with the weights w_ab.
     """
 
     volume: torch.Tensor
@@ -51,7 +49,6 @@ class Scaling(NamedTuple):
         """`cutoff` in Å is that of the graph's edges."""
         device = graph.vector.device
         radius = torch.from_numpy(covalent_radii).to(device)[graph.numbers]
-        negativity = torch.from_numpy(electronegativities()).to(device)[graph.numbers]
         length = graph.vector.norm(dim=1)
         fading = ((length / cutoff - SWITCH) / (1 - SWITCH)).clamp(0, 1)
         fading = 1 - fading**3 * (10 - 15 * fading + 6 * fading**2)
@@ -64,10 +61,9 @@ class Scaling(NamedTuple):
             weight = (reach / length[slots].unflatten(0, (n, k))) ** POWER
             weight = weight * fading[slots].unflatten(0, (n, k))
             total = weight.sum(1) + FAINTEST
-            difference = negativity[sender].unflatten(0, (n, k)) - negativity[atoms, None]
-            squared = (weight * difference**2).sum(1) / total
+            unlike = graph.numbers[sender].unflatten(0, (n, k)) != graph.numbers[atoms, None]
             distance.append(total.log() / -POWER)
-            contrast.append(squared / (squared + FULL_CONTRAST))
+            contrast.append((weight * unlike).sum(1) / total)
         means = [_crystal_mean(torch.cat(parts), graph) for parts in (distance, contrast)]
         return cls(graph.volume, means[0], (means[1] + NO_CONTRAST).log())
 

@@ -74,8 +74,8 @@ class Head:
     logarithm: whether the array is the logarithm of a positive definite tensor.
     density: whether the tensor is a cell's energy, dipole or polarisability divided by its volume;
         the network predicts it per atom.
-    distance_power, contrast_power: of the distance between neighbours and of the contrast of their
-        electronegativities, with which a density goes roughly (network/scaling.py).
+    distance_power, contrast_power: of the distance between neighbours and of the share of unlike
+        ones, with which a density goes roughly (network/scaling.py).
     floor: eigenvalues of training data below it are noise; keeps the logarithm of zero finite.
     """
 

@@ -90,12 +90,12 @@ def test_tensors_scale_before_anything_is_learnt():
 
 
 def test_atoms_among_their_like_have_no_charges():
-    """A factor of a hundred between silicon and salt; a foreign atom shares in it by its number."""
+    """A factor of nearly 100 between silicon and salt; a foreign atom shares in it by number."""
     silicon = bulk("Si", cubic=True)
     carbide, salt = bulk("SiC", "zincblende", a=4.36), CRYSTALS["rocksalt"]
     doped = silicon.repeat(3)
     doped.symbols[0] = "P"
     charge = scaling(silicon, doped, carbide, salt).contrast.exp().numpy()
     assert charge[0] == pytest.approx(0.01)
-    assert charge[1] - charge[0] < 5 / 216
-    assert charge[2] > 0.7 and 0.9 < charge[3] < 1.01
+    assert 0 < charge[1] - charge[0] < 3 / 216
+    assert charge[2] > 0.8 and charge[3] > 0.8

@@ -6,12 +6,7 @@ from typing import NamedTuple
 
 import lightning as L
 import torch
-from lightning.pytorch.callbacks import (
-    EarlyStopping,
-    EMAWeightAveraging,
-    LearningRateMonitor,
-    ModelCheckpoint,
-)
+from lightning.pytorch.callbacks import EMAWeightAveraging, LearningRateMonitor, ModelCheckpoint
 from lightning.pytorch.loggers import CSVLogger
 
 from ase_eqtensor.errors import DataError
@@ -82,7 +77,7 @@ def fit(
     devices: int = 1,
     stop_after: int | None = None,
 ) -> TensorModule:
-    """Train on the recipe's fold and return the module with the best averaged weights.
+    """Train on the recipe's fold and return the module with the averaged weights of the last epoch.
 
     Args:
         samples: see `prepare_parts`.
@@ -104,10 +99,7 @@ def fit(
     )
     batches = training_loader(samples.train, recipe.batch_size, recipe.seed)
     module = TensorModule(architecture, recipe, steps=len(batches) * recipe.epochs)
-    checkpoints = folder / CHECKPOINTS
-    best = ModelCheckpoint(checkpoints, "best", monitor="val_score", enable_version_counter=False)
-    # after `best`, the state of which it holds; every epoch, where save_last follows `best` alone
-    last = ModelCheckpoint(checkpoints, "last", enable_version_counter=False)
+    last = ModelCheckpoint(folder / CHECKPOINTS, "last", enable_version_counter=False)
     trainer = L.Trainer(
         max_epochs=stop_after or recipe.epochs,
         accelerator="auto",
@@ -121,10 +113,8 @@ def fit(
         enable_progress_bar=progress,
         enable_model_summary=False,
         callbacks=[
-            best,
             last,
             AveragedWeights(decay=recipe.ema_decay),
-            EarlyStopping("val_score", patience=recipe.patience),
             LearningRateMonitor("epoch"),
         ],
     )
@@ -136,6 +126,6 @@ def fit(
         ckpt_path=reached if resume and reached.is_file() else None,
         weights_only=False,
     )
-    state = torch.load(best.best_model_path, weights_only=False)["state_dict"]
+    state = torch.load(reached, weights_only=False)["state_dict"]  # which holds the average
     module.load_state_dict(state)
     return module.eval()

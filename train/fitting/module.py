@@ -27,6 +27,17 @@ def hide_classes(graph: GraphBatch, probability: float, random: torch.Generator)
     return replace(graph, site_class=site_class)
 
 
+def shaken(graph: GraphBatch, deviation: float, random: torch.Generator) -> GraphBatch:
+    """The batch with every atom displaced at random, its images with it; `deviation` is that of
+    each component, in Å. The neighbours stay those of the crystal before."""
+    drawn = torch.randn(len(graph.numbers), 3, generator=random, dtype=graph.vector.dtype)
+    displacement = deviation * drawn.to(graph.vector.device)
+    slots = torch.tensor([k for n, k in graph.blocks for _ in range(n)])
+    receiver = torch.arange(len(slots)).repeat_interleave(slots).to(graph.vector.device)
+    shift = displacement[graph.sender] - displacement[receiver]
+    return replace(graph, vector=graph.vector + shift)
+
+
 class TensorModule(L.LightningModule):
     """A `TensorNetwork` with its losses.
 
@@ -50,6 +61,8 @@ class TensorModule(L.LightningModule):
         # by step, so that a resumed run draws what an uninterrupted one would have drawn
         random = torch.Generator().manual_seed(self.recipe.seed + 1_000_003 * self.global_step)
         graph = hide_classes(batch.graph, self.recipe.class_dropout, random)
+        if self.recipe.noise:
+            graph = shaken(graph, self.recipe.noise, random)
         outputs = self.network(graph)
         # of the main process alone: others may have other targets, so there is no common order
         log = partial(self.log, on_step=False, on_epoch=True, batch_size=size, rank_zero_only=True)

@@ -24,13 +24,15 @@ class Recipe:
     datasets: data sets of the database to train on, of those in train/targets/ that have targets.
     fold: the fold that is left out as test set (0 ... 4).
     seed: of the initial weights and of the order of the crystals.
-    epochs: upper limit; the learning rate falls to zero over them.
-    patience: epochs without a better validation score before training stops.
+    epochs: passes over the training crystals. The learning rate falls to zero over them, and the
+        averaged weights of the last one are the model: val is too small to choose an epoch by.
     batch_size: crystals per step.
     learning_rate, weight_decay: of AdamW.
     gradient_clip: largest norm of the gradient.
     class_dropout: share of the crystals in each batch that hide their site-symmetry classes, so
         that the network also knows crystals without symmetry; from 0 to below 1.
+    noise: standard deviation in Å of displacements by which training crystals differ in every step,
+        so that tensors are smooth in the positions.
     ema_decay: of the exponential moving average of the weights, per step; between 0 and 1.
     anisotropy: weight of the error of a tensor's anisotropic part beside that of the whole.
     loss: target -> weight in the sum of losses, for targets that are not to have their own; those
@@ -44,13 +46,13 @@ class Recipe:
     fold: int = 0
     seed: int = 0
     epochs: int = 30
-    patience: int = 15
     batch_size: int = 32
     learning_rate: float = 3e-3
     weight_decay: float = 0.1
     gradient_clip: float = 1.0
     ema_decay: float = 0.995
     class_dropout: float = 0.0
+    noise: float = 0.0
     anisotropy: float = 0.5
     loss: dict[str, float] = field(default_factory=dict)
     network: Architecture = field(default_factory=Architecture)
@@ -64,11 +66,11 @@ class Recipe:
 
 
 _POSITIVE = {
-    "recipe": ("epochs", "patience", "batch_size", "learning_rate", "gradient_clip"),
+    "recipe": ("epochs", "batch_size", "learning_rate", "gradient_clip"),
     "network": ("layers", "radial", "cutoff", "embedding", "head", "mean_neighbours"),
 }
 _NOT_NEGATIVE = {
-    "recipe": ("weight_decay", "anisotropy"),
+    "recipe": ("weight_decay", "anisotropy", "noise"),
     "network": ("lmax",),
 }
 

@@ -134,6 +134,6 @@ TAUGHT = DataSet(
     "taught",
     {TAUGHT_COLUMN: STIFFNESS.shape},
     _curate_taught,
-    (TaughtTarget(STIFFNESS, 0.5),),
+    (TaughtTarget(STIFFNESS, 0.25),),
     derived=True,
 )

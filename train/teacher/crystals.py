@@ -1,10 +1,11 @@
 """The crystals that are labelled: those of a training database, or a user's own."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from ase import Atoms
+from ase.data import chemical_symbols
 
 from ase_eqtensor.crystal.formula import reduced_formula
 from ase_eqtensor.errors import DataError, StructureError, located
@@ -24,7 +25,10 @@ class Crystal:
 
 
 def crystals(
-    source: str, datasets: Sequence[str] = (), max_atoms: int | None = None
+    source: str,
+    datasets: Sequence[str] = (),
+    max_atoms: int | None = None,
+    elements: Collection[str] = (),
 ) -> list[Crystal]:
     """The crystals of a source, smallest cell first, each id once, from the first data set that
     has it.
@@ -33,10 +37,13 @@ def crystals(
         source: a training database where data sets are named; otherwise an ASE database, a folder
             or a list of files.
         max_atoms: in the given cell.
+        elements: symbols; crystals without one of them are left out, where any are named.
 
-    Raises DataError if there is no such source or data set or nothing in it, StructureError for a
-    crystal of the user's that cannot be read or is not periodic.
+    Raises DataError if there is no such source, data set or element or nothing in it,
+    StructureError for a crystal of the user's that cannot be read or is not periodic.
     """
+    if unknown := set(elements) - set(chemical_symbols):
+        raise DataError(f"{', '.join(sorted(unknown))} is no element: give symbols such as O")
     if datasets:
         order = {name: place for place, name in enumerate(datasets)}
         records = sorted(read_database(Path(source), datasets), key=lambda r: order[r.dataset])
@@ -50,7 +57,10 @@ def crystals(
     small = [x for x in unique.values() if max_atoms is None or len(x.atoms) <= max_atoms]
     if not small:
         raise DataError(f"{source} has no crystal of at most {max_atoms} atoms: allow more")
-    return sorted(small, key=lambda crystal: len(crystal.atoms))
+    chosen = [x for x in small if not elements or set(elements) & set(x.atoms.symbols)]
+    if not chosen:
+        raise DataError(f"{source} has no such crystal with {' or '.join(sorted(elements))}")
+    return sorted(chosen, key=lambda crystal: len(crystal.atoms))
 
 
 def _own(source: str) -> Iterator[Crystal]:

@@ -9,6 +9,7 @@ import msgspec
 import numpy as np
 import pytest
 import torch
+from crystals import CRYSTALS
 from networks import SMALL
 from pymatgen.core.elasticity import ElasticTensor
 from training import records, small_recipe
@@ -16,6 +17,7 @@ from typer.testing import CliRunner
 
 from ase_eqtensor import EqTensorCalculator, load_model
 from ase_eqtensor.commands import app
+from ase_eqtensor.crystal.graph import build_graph, collate
 from ase_eqtensor.crystal.site_classes import SITE_CLASSES
 from ase_eqtensor.errors import DataError
 from ase_eqtensor.models.store import Model
@@ -23,7 +25,7 @@ from ase_eqtensor.quantities import offered, stored
 from ase_eqtensor.tensors.comparison import relative_loss
 from ase_eqtensor.train.data.database import write_database
 from ase_eqtensor.train.fitting.fit import fit, prepare_parts
-from ase_eqtensor.train.fitting.module import hide_classes
+from ase_eqtensor.train.fitting.module import hide_classes, shaken
 from ase_eqtensor.train.fitting.samples import loader
 from ase_eqtensor.train.folds import split
 from ase_eqtensor.train.run import train
@@ -90,13 +92,13 @@ def test_split_needs_both_parts():
 
 def test_loss_falls(whole):
     columns = log(whole[0])
-    assert columns["train_loss"][-1] < 0.75 * columns["train_loss"][0]
-    assert columns["val_score"][-1] < 0.8 * columns["val_score"][0]
+    assert columns["train_loss"][-1] < 0.85 * columns["train_loss"][0]
+    assert columns["val_score"][-1] < 0.9 * columns["val_score"][0]
     for target in targets():
         assert len(columns[f"train_{target}"]) == 6
 
 
-def test_the_best_averaged_weights_are_returned(whole, samples):
+def test_the_averaged_weights_of_the_last_epoch_are_returned(whole, samples):
     folder, module = whole
     assert not module.training
     scores = log(folder)["val_score"]
@@ -108,11 +110,11 @@ def test_the_best_averaged_weights_are_returned(whole, samples):
                 errors[name].append(relative_loss(output[name][index], value))
     errors = [torch.cat(e) for e in errors.values()]
     score = np.mean([float(e.median() + e.mean() / 2) for e in errors])
-    assert score == pytest.approx(min(scores), rel=1e-4)
+    assert score == pytest.approx(scores[-1], rel=1e-4)
 
 
 def test_resumed_run_equals_an_uninterrupted_one(samples, tmp_path):
-    recipe = small_recipe(class_dropout=0.3)
+    recipe = small_recipe(class_dropout=0.3, noise=0.02)
     whole = tmp_path / "whole", fit(samples, recipe, tmp_path / "whole", progress=False)
     tmp_path = tmp_path / "resumed"
     fit(samples, recipe, tmp_path, progress=False, stop_after=4)
@@ -339,3 +341,25 @@ def test_hidden_classes_are_those_of_crystals_without_symmetry(samples):
     assert torch.equal(again.site_class, hidden.site_class)
     none = hide_classes(graph, 0.0, torch.Generator().manual_seed(0))
     assert torch.equal(none.site_class, graph.site_class)
+
+
+def test_shaken_crystals_are_displaced_crystals():
+    """Edges move as those of a crystal whose atoms, and their images, were displaced."""
+    atoms = CRYSTALS["quartz"]
+    graph = collate([build_graph(atoms, 5.0, np.zeros(len(atoms), int))])
+    moved = shaken(graph, 0.01, torch.Generator().manual_seed(0))
+    degree = torch.tensor([k for n, k in graph.blocks for _ in range(n)])
+    receiver = torch.arange(len(atoms)).repeat_interleave(degree)
+    shift = moved.vector - graph.vector
+    # every displacement follows from one atom's: all edges between two atoms shift alike
+    for a in range(len(atoms)):
+        for b in range(len(atoms)):
+            between = shift[(receiver == a) & (graph.sender == b)]
+            assert not len(between) or torch.allclose(between, between[:1].expand_as(between))
+    own = shift[receiver == graph.sender]
+    assert len(own) and own.abs().max() < 1e-12
+    # with a fixed cell the shifts of a to b and of b to a are opposite
+    forth = shift[(receiver == 0) & (graph.sender == 3)][0]
+    assert torch.allclose(forth, -shift[(receiver == 3) & (graph.sender == 0)][0])
+    assert 0.008 < shift[receiver != graph.sender].std() < 0.02
+    assert torch.equal(graph.vector, collate([build_graph(atoms, 5.0, np.zeros(9, int))]).vector)

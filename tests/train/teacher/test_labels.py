@@ -175,6 +175,11 @@ def test_what_is_labelled(tmp_path):
     assert [(x.id, x.dataset) for x in found] == [("mp-0", ELASTIC.name), ("mp-9", MODULI.name)]
     with pytest.raises(DataError, match="at most 0 atoms"):
         crystals(str(database), (ELASTIC.name,), max_atoms=0)
+    found = crystals(str(database), (MODULI.name,), elements=["Au", "O"])
+    assert [x.id for x in found] == ["mp-9"]
+    for element, message in {"O": "no such crystal with O", "Xx": "Xx is no element"}.items():
+        with pytest.raises(DataError, match=message):
+            crystals(str(database), (MODULI.name,), elements=[element])
     folder = tmp_path / "own"
     folder.mkdir()
     write(folder / "a.extxyz", [bulk("Cu", cubic=True), bulk("Ag")])

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from ase import Atoms
 from ase.build import bulk
 from equivariance import orthogonal
 from places import ROOT
@@ -18,10 +19,12 @@ from ase_eqtensor.tensors.forms import MANDEL
 from ase_eqtensor.tensors.moduli import hill_average
 from ase_eqtensor.tensors.notation import GPA, rotate_stiffness, voigt_to_mandel
 from ase_eqtensor.train.data.curation import curate
+from ase_eqtensor.train.data.sources.base import Source
 from ase_eqtensor.train.data.sources.moduli import ModuliSource
 from ase_eqtensor.train.record import Record, Rejection
 from ase_eqtensor.train.targets import DATASETS
 from ase_eqtensor.train.teacher.labels import Label, read_labels
+from ase_eqtensor.train.teacher.shear import SHEAR, family
 from ase_eqtensor.train.teacher.source import LabelledSource
 from ase_eqtensor.train.teacher.taught import taught_stiffness
 
@@ -131,6 +134,36 @@ def test_rows_of_the_data_set(files):
     reasons = {row.source_id: row.reason for row in rows if isinstance(row, Rejection)}
     assert reasons.keys() == {"unstable", "far"}
     assert "unstable" in reasons["unstable"] and "disagrees" in reasons["far"]
+
+
+def test_without_first_principles_the_shear_is_mended(files):
+    """An insulator of which only permittivities are known: K as labelled, G of an oxide."""
+    labels, _ = files
+    (moduli,) = [x for x in read_labels(labels) if x.id == "sound" and x.volume_ratio == 1]
+    eps = {"dielectric_tensor": 9 * np.eye(3), "electronic_dielectric_tensor": 3 * np.eye(3)}
+    row = Record(bulk("MgO", "rocksalt", a=4.2), "dielectric", "test", "sound", eps)
+
+    class Insulators(Source):
+        name = "insulators"
+
+        def records(self):
+            return iter([row])
+
+    known = [replace(moduli, dataset="dielectric", numbers=[12, 8])]
+    given, taught = LabelledSource(Insulators(), known).records()
+    assert given is row and taught.dataset == "taught"
+    k, g = averages(ROCKSALT * GPA)
+    expected = [k, g / SHEAR["oxides"]]
+    np.testing.assert_allclose(averages(taught.targets["taught_stiffness"]), expected, rtol=1e-7)
+
+
+@pytest.mark.parametrize(
+    "formula, expected",
+    [("NaCl", "halides"), ("LaOF", "halides"), ("ZnO", "oxides"), ("GaAs", "pnictides"),
+     ("PdH", "hydrides"), ("NH", "pnictides"), ("Cu", "others"), ("SiC", "others")],
+)  # fmt: skip
+def test_families(formula, expected):
+    assert family(Atoms(formula).numbers) == expected
 
 
 def test_the_labels_of_the_project():
