@@ -25,6 +25,7 @@ from ase_eqtensor.train.data.database import read_database
 from ase_eqtensor.train.fitting.samples import element_counts, training_crystals
 from ase_eqtensor.train.folds import split
 from ase_eqtensor.train.record import Record
+from ase_eqtensor.train.run import level_of_theory
 from ase_eqtensor.train.scoring.calibration import calibrate, check
 from ase_eqtensor.train.scoring.evaluate import figures
 from ase_eqtensor.train.scoring.outputs import Predictions, out_of_fold
@@ -34,6 +35,7 @@ ABOUT: dict[str, Any] = {
         "M. de Jong et al., Sci. Data 2, 150009 (2015), stiffness; Materials Project, CC BY 4.0",
         "I. Petousis et al., Sci. Data 4, 160134 (2017), dielectric; Materials Project, CC BY 4.0",
         "K and G of binary compounds: Materials Project, as collected for MatCalc in 2025",
+        "labels: SevenNet-l3i5, Y. Park et al., J. Chem. Theory Comput. 20, 4857 (2024)",
     ],
     "intended_use": "Screening of bulk inorganic crystals at their relaxed PBE geometry.",
     "limits": [
@@ -59,7 +61,7 @@ def release(name: str, records: list[Record], runs: list[Path], folder: Path) ->
     card = Card(
         architecture=network.architecture,
         package_version=__version__,
-        level_of_theory=models[0].level_of_theory,
+        level_of_theory=level_of_theory(trained),
         elements=_mean_counts([element_counts(split(trained, f).train) for f in folds]),
         members=[_member(model) for model in models],
         recipe=recipes[0],

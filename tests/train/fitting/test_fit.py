@@ -9,7 +9,6 @@ import msgspec
 import numpy as np
 import pytest
 import torch
-from crystals import CRYSTALS
 from networks import SMALL
 from pymatgen.core.elasticity import ElasticTensor
 from training import records, small_recipe
@@ -17,15 +16,12 @@ from typer.testing import CliRunner
 
 from ase_eqtensor import EqTensorCalculator, load_model
 from ase_eqtensor.commands import app
-from ase_eqtensor.crystal.graph import build_graph, collate
-from ase_eqtensor.crystal.site_classes import SITE_CLASSES
 from ase_eqtensor.errors import DataError
 from ase_eqtensor.models.store import Model
 from ase_eqtensor.quantities import offered, stored
 from ase_eqtensor.tensors.comparison import relative_loss
 from ase_eqtensor.train.data.database import write_database
 from ase_eqtensor.train.fitting.fit import fit, prepare_parts
-from ase_eqtensor.train.fitting.module import hide_classes, shaken
 from ase_eqtensor.train.fitting.samples import loader
 from ase_eqtensor.train.folds import split
 from ase_eqtensor.train.run import train
@@ -326,40 +322,3 @@ def test_train_on_the_command_line(trained, tmp_path):
     assert result.exit_code == 0, result.output
     card = load_model(tmp_path / "out" / "out.safetensors").card
     assert card.recipe["seed"] == 7 and card.recipe["epochs"] == 1
-
-
-def test_hidden_classes_are_those_of_crystals_without_symmetry(samples):
-    graph = next(iter(loader(samples.train * 40, 2000))).graph
-    hidden = hide_classes(graph, 0.4, torch.Generator().manual_seed(0))
-    names = np.array(SITE_CLASSES)[hidden.site_class]
-    whole = [set(names[graph.crystal == i]) for i in range(len(graph.size))]
-    shares = [np.mean([one == {name} for one in whole]) for name in ("1", "unknown")]
-    assert shares == pytest.approx([0.2, 0.2], abs=0.04)
-    kept = ~np.isin(names, ("1", "unknown"))
-    assert (hidden.site_class[kept] == graph.site_class[kept]).all() and kept.mean() > 0.5
-    again = hide_classes(graph, 0.4, torch.Generator().manual_seed(0))
-    assert torch.equal(again.site_class, hidden.site_class)
-    none = hide_classes(graph, 0.0, torch.Generator().manual_seed(0))
-    assert torch.equal(none.site_class, graph.site_class)
-
-
-def test_shaken_crystals_are_displaced_crystals():
-    """Edges move as those of a crystal whose atoms, and their images, were displaced."""
-    atoms = CRYSTALS["quartz"]
-    graph = collate([build_graph(atoms, 5.0, np.zeros(len(atoms), int))])
-    moved = shaken(graph, 0.01, torch.Generator().manual_seed(0))
-    degree = torch.tensor([k for n, k in graph.blocks for _ in range(n)])
-    receiver = torch.arange(len(atoms)).repeat_interleave(degree)
-    shift = moved.vector - graph.vector
-    # every displacement follows from one atom's: all edges between two atoms shift alike
-    for a in range(len(atoms)):
-        for b in range(len(atoms)):
-            between = shift[(receiver == a) & (graph.sender == b)]
-            assert not len(between) or torch.allclose(between, between[:1].expand_as(between))
-    own = shift[receiver == graph.sender]
-    assert len(own) and own.abs().max() < 1e-12
-    # with a fixed cell the shifts of a to b and of b to a are opposite
-    forth = shift[(receiver == 0) & (graph.sender == 3)][0]
-    assert torch.allclose(forth, -shift[(receiver == 3) & (graph.sender == 0)][0])
-    assert 0.008 < shift[receiver != graph.sender].std() < 0.02
-    assert torch.equal(graph.vector, collate([build_graph(atoms, 5.0, np.zeros(9, int))]).vector)

@@ -39,7 +39,7 @@ LEVEL_OF_THEORY = {
     ("dielectric", MaterialsProjectSource.name): "PBE or PBE+U (VASP), DFPT; Materials Project",
     ("elastic", JarvisSource.name): "OptB88vdW (VASP), relaxed-ion; Choudhary 2020",
     ("taught", TEACHER): (
-        "K and G: PBE or PBE+U, Materials Project 2025; directions: the potential 7net-l3i5"
+        "labels of the potential 7net-l3i5, with K and G from PBE or PBE+U where these are known"
     ),
     ("moduli", ModuliSource.name): "K and G only: PBE or PBE+U, Materials Project 2025",
 }
