@@ -50,7 +50,7 @@ def build(
         from ase_eqtensor.train.data.database import build_database
         from ase_eqtensor.train.data.sources import collect
         from ase_eqtensor.train.teacher.labels import read_labels
-        from ase_eqtensor.train.teacher.source import LabelledSource
+        from ase_eqtensor.train.teacher.source import LabelledSource, OwnLabels
 
     sources = collect(
         archive,
@@ -62,7 +62,7 @@ def build(
     )
     if labels is not None:
         known = read_labels(labels)
-        sources = [LabelledSource(source, known) for source in sources]
+        sources = [*(LabelledSource(source, known) for source in sources), OwnLabels(known)]
     report = build_database(output, sources, overwrite=overwrite, progress=True)
     table = Table("data set", *(f"fold {k}" for k in range(5)), title=str(report.path))
     for name in dict.fromkeys(name for name, _ in report.rows):

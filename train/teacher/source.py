@@ -3,6 +3,7 @@ know K and G only, and how stiffnesses change with the volume."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from math import log
 
 import numpy as np
@@ -27,6 +28,9 @@ K_RANGE = (-0.3, 0.3)
 G_RANGE = (-1.2, 0.3)
 
 
+Copies = dict[float, Label]  # volume ratio -> label of one crystal
+
+
 class LabelledSource(Source):
     """A source, and after each of its crystals the rows of `taught` from labels of this crystal.
 
@@ -39,47 +43,72 @@ class LabelledSource(Source):
 
     def __init__(self, source: Source, labels: Iterable[Label]):
         self.source, self.name = source, source.name
-        self.labels: dict[tuple[str, str], dict[float, Label]] = defaultdict(dict)
-        for label in labels:
-            self.labels[label.dataset, label.id][label.volume_ratio] = label
+        self.labels = _by_crystal(labels)
 
     def records(self) -> Iterator[Record | Rejection]:
         for row in self.source.records():
             yield row
             if isinstance(row, Record) and (row.dataset, row.source_id) in self.labels:
-                yield from self._rows(row)
+                yield from _rows(row, self.labels[row.dataset, row.source_id])
 
-    def _rows(self, row: Record) -> Iterator[Record | Rejection]:
-        copies = dict(self.labels[row.dataset, row.source_id])
-        relaxed = copies.pop(1.0, None)
-        if relaxed is None:
-            return
-        known: np.ndarray | None = None
-        reason = _unsound(relaxed)
-        if not reason and row.dataset == ELASTIC.name:
-            curated = curate(row)
-            if isinstance(curated, Record) and not curated.quarantine:
-                known = np.asarray(curated.targets[STIFFNESS.name])
-        elif not reason:
-            k, g = _moduli(row, relaxed)
-            reason = _disagreement(relaxed, k, g)
-            if not reason:
-                try:
-                    known = taught_stiffness(np.array(relaxed.stiffness_gpa), k, g)
-                    yield _record(row.atoms, row.source_id, known)
-                except DataError as error:
-                    reason = str(error)
-        if reason:
-            yield Rejection(TAUGHT.name, row.source_id, relaxed.formula, reason)
-        if known is None:
-            return
-        for ratio, copy in sorted(copies.items()):
-            name = f"{row.source_id}@{ratio:g}"
-            if unsound := _unsound(copy):
-                yield Rejection(TAUGHT.name, name, copy.formula, unsound)
-                continue
-            labels = np.array(copy.stiffness_gpa), np.array(relaxed.stiffness_gpa)
-            yield _record(_strained(copy), name, strained_stiffness(known, *labels))
+
+class OwnLabels(Source):
+    """Rows of `taught` from labels of a user's own crystals, as the potential relaxed them."""
+
+    name = "labels"
+
+    def __init__(self, labels: Iterable[Label]):
+        self.labels = _by_crystal(label for label in labels if not label.dataset)
+
+    def records(self) -> Iterator[Record | Rejection]:
+        for (_, name), copies in self.labels.items():
+            if 1.0 in copies:
+                row = Record(copies[1.0].atoms, "", TEACHER, name, {})
+                at_rest = {x: replace(y, relaxed_volume_ratio=1.0) for x, y in copies.items()}
+                yield from _rows(row, at_rest)
+
+
+def _by_crystal(labels: Iterable[Label]) -> dict[tuple[str, str], Copies]:
+    """(data set, id) -> labels."""
+    found: dict[tuple[str, str], Copies] = defaultdict(dict)
+    for label in labels:
+        found[label.dataset, label.id][label.volume_ratio] = label
+    return dict(found)
+
+
+def _rows(row: Record, copies: Copies) -> Iterator[Record | Rejection]:
+    """The rows of `taught` that a row and the labels of its crystal give."""
+    relaxed = copies.get(1.0)
+    if relaxed is None:
+        return
+    known: np.ndarray | None = None
+    reason = _unsound(relaxed)
+    if not reason and row.dataset == ELASTIC.name:
+        curated = curate(row)
+        if isinstance(curated, Record) and not curated.quarantine:
+            known = np.asarray(curated.targets[STIFFNESS.name])
+    elif not reason:
+        k, g = _moduli(row, relaxed)
+        reason = _disagreement(relaxed, k, g)
+        if not reason:
+            try:
+                known = taught_stiffness(np.array(relaxed.stiffness_gpa), k, g)
+                yield _record(row.atoms, row.source_id, known)
+            except DataError as error:
+                reason = str(error)
+    if reason:
+        yield Rejection(TAUGHT.name, row.source_id, relaxed.formula, reason)
+    if known is None:
+        return
+    for ratio, copy in sorted(copies.items()):
+        if ratio == 1:
+            continue
+        name = f"{row.source_id}@{ratio:g}"
+        if unsound := _unsound(copy):
+            yield Rejection(TAUGHT.name, name, copy.formula, unsound)
+            continue
+        labels = np.array(copy.stiffness_gpa), np.array(relaxed.stiffness_gpa)
+        yield _record(_strained(copy), name, strained_stiffness(known, *labels))
 
 
 def _record(atoms: Atoms, name: str, stiffness: np.ndarray) -> Record:

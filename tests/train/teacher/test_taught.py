@@ -25,7 +25,7 @@ from ase_eqtensor.train.record import Record, Rejection
 from ase_eqtensor.train.targets import DATASETS
 from ase_eqtensor.train.teacher.labels import Label, read_labels
 from ase_eqtensor.train.teacher.shear import SHEAR, family
-from ase_eqtensor.train.teacher.source import LabelledSource
+from ase_eqtensor.train.teacher.source import LabelledSource, OwnLabels
 from ase_eqtensor.train.teacher.taught import taught_stiffness
 
 PROJECT = ROOT / "train" / "labels" / "7net-l3i5.jsonl.gz"
@@ -155,6 +155,21 @@ def test_without_first_principles_the_shear_is_mended(files):
     k, g = averages(ROCKSALT * GPA)
     expected = [k, g / SHEAR["oxides"]]
     np.testing.assert_allclose(averages(taught.targets["taught_stiffness"]), expected, rtol=1e-7)
+
+
+def test_labels_of_crystals_of_ones_own(files):
+    """They teach with the potential's crystal and K; the copy's volume is 0.9 times that."""
+    labels, moduli = files
+    own = [replace(x, dataset="", numbers=[12, 8]) for x in read_labels(labels) if x.id == "sound"]
+    assert list(OwnLabels(read_labels(labels)).records()) == []
+    relaxed, copy = OwnLabels(own).records()
+    assert (relaxed.dataset, relaxed.source_id, copy.source_id) == ("taught", "sound", "sound@0.9")
+    assert relaxed.atoms == own[0].atoms and copy.atoms == own[1].atoms
+    k, g = averages(ROCKSALT * GPA)
+    expected = [k, g / SHEAR["oxides"]]
+    np.testing.assert_allclose(averages(relaxed.targets["taught_stiffness"]), expected, rtol=1e-7)
+    # beside the rows of other sources they change nothing
+    assert len(list(LabelledSource(moduli, own).records())) == len(list(moduli.records()))
 
 
 @pytest.mark.parametrize(
