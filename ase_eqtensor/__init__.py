@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from .calculator import EqTensorCalculator, add_get_property
 from .errors import (
     BorderlineSymmetryWarning,
+    BorrowedElementWarning,
     DataError,
     ElementError,
     EqTensorError,
@@ -40,6 +41,7 @@ from .quantities import QUANTITIES, Quantity, Scalar, scalars
 __all__ = [
     "QUANTITIES",
     "BorderlineSymmetryWarning",
+    "BorrowedElementWarning",
     "DataError",
     "ElementError",
     "EqTensorCalculator",
