@@ -54,7 +54,7 @@ IONS = Head(
     SYMMETRIC,
     _ionic_part,
     density=True,
-    distance_power=12,
+    distance_power=6,
     contrast_power=1,
     floor=EPS_NOISE,
 )

@@ -84,7 +84,7 @@ def test_without_densities_the_volume_plays_no_role():
         x, contrast = scaling.distance.exp().item(), scaling.contrast.exp().item()
         factors = {
             "electrons": 1,
-            "ions": x**12 * contrast,
+            "ions": x**6 * contrast,
             "stiffness": x**-10,
             "compliance": x**10,
         }

