@@ -7,9 +7,9 @@ an atom. A stiffness per atom, K V / N, falls with about the tenth power of the 
 neighbours, because K' = -dlnK/dlnV is about 4 in most solids (O. L. Anderson, J. Geophys. Res. 71,
 3963 (1966); 4.4 in the median of our labels). An ionic polarisability is the inverse of a force
 constant; with a Grüneisen parameter of 1 of the transverse optical mode it rises with the sixth
-power. (It is 2 in most crystals, but the twelfth power carries too far where bonds are long for other
-reasons than pressure, as those of Tl, Hg and Bi.) And it needs charges, which atoms among their like
-hardly have. The network says what is to be added, smoothly, for every crystal.
+power. (It is 2 in most crystals, but the twelfth power carries too far where bonds are long for
+other reasons than pressure, as those of Tl, Hg and Bi.) And it needs charges, which atoms among
+their like hardly have. The network says what is to be added, smoothly, for every crystal.
 """
 
 from typing import NamedTuple
