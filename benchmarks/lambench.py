@@ -10,6 +10,8 @@ import sys
 
 from ase_eqtensor import load_model
 from ase_eqtensor.quantities.stiffness import STIFFNESS
+from ase_eqtensor.train.card import table
+from ase_eqtensor.train.targets.stiffness import G, K
 
 # Mean absolute errors of Voigt-Reuss-Hill averages in GPa, K and G, as of April 2026
 # (A. Peng et al., LAMBench, arXiv:2504.19578).
@@ -29,10 +31,10 @@ def board(name: str | None = None) -> str:
     """Markdown table of the published results and those of a model, best K first."""
     model = load_model(name)
     figures = model.card.figures_of("out_of_fold")[STIFFNESS.name]
-    own = tuple(figures[f"{scalar.name}_mae"] for scalar in STIFFNESS.scalars[:2])
+    own = figures[f"{K}_mae"], figures[f"{G}_mae"]
     rows = sorted({**PUBLISHED, f"**{model.name}**": own}.items(), key=lambda row: row[1])
-    lines = [f"| {label} | {k:.2f} | {g:.2f} |" for label, (k, g) in rows]
-    return "\n".join(["| model | K, GPa | G, GPa |", "|---|---|---|", *lines])
+    cells = [[label, f"{k:.2f}", f"{g:.2f}"] for label, (k, g) in rows]
+    return table(["model", "K, GPa", "G, GPa"], cells)
 
 
 if __name__ == "__main__":

@@ -19,7 +19,6 @@ import json
 import shutil
 import time
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
@@ -27,7 +26,6 @@ from typing import Annotated
 
 import numpy as np
 import typer
-from filelock import FileLock, Timeout
 
 from ase_eqtensor.crystal.symmetry import analyse
 from ase_eqtensor.network.model import Architecture
@@ -39,6 +37,7 @@ from ase_eqtensor.train.fitting.samples import Sample, prepare
 from ase_eqtensor.train.folds import split
 from ase_eqtensor.train.recipes.recipe import Recipe
 from ase_eqtensor.train.scoring.outputs import compare
+from studies.queue import undone
 
 ARMS = {
     "shared": {},
@@ -182,19 +181,16 @@ def main(
     records = read_database(database, list(plan.datasets))
     samples = prepare(records, Architecture().cutoff)
     shuffled = shuffled_classes(samples) if any(r.arm == "shuffled" for r in plan.runs) else samples
-    for run in plan.runs:
-        lock = FileLock(folder / f"{run.name}.lock")  # the system frees it if the process dies
-        # a run whose lock another process holds is left to that process
-        with suppress(Timeout), lock.acquire(blocking=False):
-            if (folder / f"{run.name}.npz").exists():
-                continue
-            labelled = shuffled if run.arm == "shuffled" else samples
-            by_record = {id(s.record): s for s in labelled}
-            by_part = split(records, run.fold)._asdict()
-            parts = {part: [by_record[id(r)] for r in rows] for part, rows in by_part.items()}
-            parts["val"] = [s for s in parts["val"] if not s.record.quarantine]
-            execute(run, plan, parts, folder)
-            print(run.name, flush=True)
+    runs = {folder / f"{run.name}.npz": run for run in plan.runs}
+    for path in undone(runs):
+        run = runs[path]
+        labelled = shuffled if run.arm == "shuffled" else samples
+        by_record = {id(s.record): s for s in labelled}
+        by_part = split(records, run.fold)._asdict()
+        parts = {part: [by_record[id(r)] for r in rows] for part, rows in by_part.items()}
+        parts["val"] = [s for s in parts["val"] if not s.record.quarantine]
+        execute(run, plan, parts, folder)
+        print(run.name, flush=True)
 
 
 if __name__ == "__main__":

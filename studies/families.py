@@ -10,30 +10,38 @@ may work on one folder.
 import json
 import shutil
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from ase import Atoms
 from ase.geometry.dimensionality import analyze_dimensionality
-from filelock import FileLock, Timeout
 
-from ase_eqtensor.quantities import Quantity
 from ase_eqtensor.quantities.permittivity import ELECTRONIC, TOTAL
 from ase_eqtensor.quantities.stiffness import STIFFNESS
 from ase_eqtensor.storage import complete_file
+from ase_eqtensor.train.card import table
 from ase_eqtensor.train.data.database import read_database
 from ase_eqtensor.train.fitting.fit import TrainingSamples, fit
 from ase_eqtensor.train.fitting.samples import Sample, prepare
 from ase_eqtensor.train.recipes.recipe import Recipe, load_recipe
-from ase_eqtensor.train.record import Record
 from ase_eqtensor.train.scoring.evaluate import figures
 from ase_eqtensor.train.scoring.outputs import compare
 from ase_eqtensor.train.targets import DATASETS
 from ase_eqtensor.train.targets.stiffness import MODULI
+from studies.queue import undone
+from studies.run_table import median_mean, moduli
 
 JOINT_V2 = str(Path(__file__).with_name("joint_v2.toml"))
+COLUMNS = [
+    "family",
+    "recipe",
+    STIFFNESS.display.short,
+    "K / G of tensors, GPa",
+    "K / G of binaries, GPa",
+    ELECTRONIC.display.short,
+    TOTAL.display.short,
+]
 METALS_3D = set(range(21, 31))
 
 
@@ -60,7 +68,7 @@ def without(samples: list[Sample], family: str) -> tuple[TrainingSamples, list[S
     are not scored.
     """
     belongs = {id(s): FAMILIES[family](s.record.atoms) for s in samples}
-    own = [s for s in samples if belongs[id(s)] and not _derived(s.record)]
+    own = [s for s in samples if belongs[id(s)] and not DATASETS[s.record.dataset].derived]
     formulas = {s.record.reduced_formula for s in own}
     rest = [
         s
@@ -69,10 +77,6 @@ def without(samples: list[Sample], family: str) -> tuple[TrainingSamples, list[S
     ]
     train, val = ([s for s in rest if s.record.in_val == part] for part in (False, True))
     return TrainingSamples(train, val), [s for s in own if not s.record.quarantine]
-
-
-def _derived(record: Record) -> bool:
-    return DATASETS[record.dataset].derived
 
 
 def execute(recipe: Recipe, family: str, samples: list[Sample], path: Path) -> None:
@@ -88,42 +92,31 @@ def execute(recipe: Recipe, family: str, samples: list[Sample], path: Path) -> N
 
 def describe(folder: Path, recipes: list[str]) -> str:
     """Markdown table of the runs that are finished."""
-    lines = [
-        "| family | recipe | stiffness | K / G of tensors, GPa | K / G of binaries, GPa | eps_inf "
-        "| eps_total |",
-        "|---|---|---|---|---|---|---|",
-    ]
+    rows = []
     for family in FAMILIES:
         for recipe in recipes:
             path = _path(folder, recipe, family)
             if path.exists():
-                lines.append(_row(family, Path(recipe).stem, json.loads(path.read_text())))
-    return "\n".join(lines)
+                scored = json.loads(path.read_text())
+                rows.append([family, Path(recipe).stem, *_cells(scored)])
+    return table(COLUMNS, rows)
 
 
-def _row(family: str, recipe: str, scored: dict) -> str:
-    def errors(quantity: Quantity) -> str:
-        if quantity.name not in scored:
-            return "-"
-        found = scored[quantity.name]
-        pair = [found[f"{kind}_relative"]["value"] for kind in ("median", "mean")]
-        return f"{pair[0]:.3f} / {pair[1]:.3f} ({found['crystals']})"
+def _cells(scored: dict) -> list[str]:
+    """The figures of a run; "-" for those that it has no crystals for."""
+    columns = (
+        (STIFFNESS.name, counted),
+        (STIFFNESS.name, moduli),
+        (MODULI.name, moduli),
+        (ELECTRONIC.name, counted),
+        (TOTAL.name, counted),
+    )
+    return [told(scored[name]) if name in scored else "-" for name, told in columns]
 
-    def moduli(name: str) -> str:
-        if name not in scored:
-            return "-"
-        return " / ".join(f"{scored[name][f'{key}_vrh_gpa_mae']:.1f}" for key in "kg")
 
-    cells = [
-        family,
-        recipe,
-        errors(STIFFNESS),
-        moduli(STIFFNESS.name),
-        moduli(MODULI.name),
-        errors(ELECTRONIC),
-        errors(TOTAL),
-    ]
-    return f"| {' | '.join(cells)} |"
+def counted(figures: dict) -> str:
+    """Median and mean relative error, and the number of crystals."""
+    return f"{median_mean(figures)} ({figures['crystals']})"
 
 
 def _path(folder: Path, recipe: str, family: str) -> Path:
@@ -140,17 +133,14 @@ def main(
     folder.mkdir(parents=True, exist_ok=True)
     for name in recipes:
         recipe = load_recipe(name)
-        samples: list[Sample] = []
-        for family in FAMILIES:
-            path = _path(folder, name, family)
-            lock = FileLock(path.with_suffix(".lock"))  # the system frees it if the process dies
-            with suppress(Timeout), lock.acquire(blocking=False):
-                if path.exists():
-                    continue
-                records = read_database(database, recipe.datasets) if not samples else []
-                samples = samples or prepare(records, recipe.network.cutoff, workers=1)
-                execute(recipe, family, samples, path)
-                print(path, flush=True)
+        samples: list[Sample] = []  # read for the first run that is left
+        families = {_path(folder, name, family): family for family in FAMILIES}
+        for path in undone(families):
+            if not samples:
+                records = read_database(database, recipe.datasets)
+                samples = prepare(records, recipe.network.cutoff, workers=1)
+            execute(recipe, families[path], samples, path)
+            print(path, flush=True)
     print(describe(folder, recipes))
 
 

@@ -29,6 +29,7 @@ from ase_eqtensor.prediction.prediction import Prediction
 from ase_eqtensor.quantities import QUANTITIES, offered
 from ase_eqtensor.train.data.database import read_database
 from ase_eqtensor.train.folds import split
+from studies.laws import strained
 
 SUPERCELL = [[1, 1, 0], [-1, 1, 0], [0, 0, 2]]
 
@@ -103,11 +104,7 @@ def volume_changes(
     model: Model, crystals: Sequence[Atoms], fraction: float
 ) -> dict[str, np.ndarray]:
     """Property -> relative changes (n,) of the tensors when the volume changes by `fraction`."""
-    scaled = []
-    for atoms in crystals:
-        atoms = atoms.copy()
-        atoms.set_cell(atoms.cell[:] * (1 + fraction) ** (1 / 3), scale_atoms=True)
-        scaled.append(atoms)
+    scaled = [strained(atoms, 1 + fraction) for atoms in crystals]
     calculator = _calculator(model)
     pairs = list(zip(calculator.predict(crystals), calculator.predict(scaled)))
     return {

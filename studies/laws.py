@@ -20,8 +20,8 @@ from ase_eqtensor import EqTensorCalculator
 from ase_eqtensor.prediction.prediction import Prediction
 from ase_eqtensor.quantities.permittivity import ELECTRONIC, TOTAL
 from ase_eqtensor.quantities.stiffness import STIFFNESS
+from ase_eqtensor.train.targets.stiffness import G, K
 
-K, G = (scalar.name for scalar in STIFFNESS.scalars[:2])
 EPS_INF, EPS_TOTAL = (quantity.scalars[0].name for quantity in (ELECTRONIC, TOTAL))
 NOISE = 0.012  # Å
 CUBIC = {  # at PBE's lattice constants, Å
@@ -66,10 +66,6 @@ def layered(name: str, gap: float) -> Atoms:
     return atoms
 
 
-def predicted(calculator: EqTensorCalculator, crystals: Iterable[Atoms]) -> list[Prediction]:
-    return calculator.predict(list(crystals))
-
-
 def dilution(calculator: EqTensorCalculator) -> dict[str, float]:
     """Layer -> largest relative change, between the two gaps, of V (eps - 1) of both permittivities
     and of V C, in the plane."""
@@ -77,7 +73,7 @@ def dilution(calculator: EqTensorCalculator) -> dict[str, float]:
     for name in ("MoS2", "WSe2", "BN"):
         layers = [layered(name, gap) for gap in GAPS]
         sides = []
-        for atoms, entry in zip(layers, predicted(calculator, layers)):
+        for atoms, entry in zip(layers, calculator.predict(layers)):
             in_plane = [entry.tensors[q.name][0, 0] - 1 for q in (ELECTRONIC, TOTAL)]
             stiffness = entry.tensors[STIFFNESS.name]
             sides.append(atoms.get_volume() * np.array([*in_plane, stiffness[0, 0]]))
@@ -96,7 +92,7 @@ def pressure(calculator: EqTensorCalculator, name: str, change: float = 0.05) ->
     """K' = -dlnK/dlnV of one of `CUBIC`, and -d eps_total / dlnV, which is negative in crystals
     whose permittivity falls under pressure."""
     ratios = (1 - change, 1 + change)
-    pair = predicted(calculator, [strained(cubic(name), ratio) for ratio in ratios])
+    pair = calculator.predict([strained(cubic(name), ratio) for ratio in ratios])
     width = np.log(ratios[1] / ratios[0])
     k, eps = ([entry.scalars[key] for entry in pair] for key in (K, EPS_TOTAL))
     return {"K'": float(-np.log(k[1] / k[0]) / width), "eps": float((eps[0] - eps[1]) / width)}
@@ -118,7 +114,7 @@ def impurity(calculator: EqTensorCalculator) -> dict[str, float]:
         host = host.repeat(6) if len(host) == 1 else host.repeat((3, 6, 6))
         doped = host.copy()
         doped.symbols[0] = guest
-        before, after = predicted(calculator, [host, doped])
+        before, after = calculator.predict([host, doped])
         keys = [K, G]
         keys += [] if name in METALS else [EPS_INF, EPS_TOTAL]
         out[f"{name}:{guest}"] = max(
@@ -136,7 +132,7 @@ def noise(calculator: EqTensorCalculator, seeds: Iterable[int] = range(3)) -> di
         noisy = [atoms.copy() for _ in seeds]
         for copy, seed in zip(noisy, seeds):
             copy.rattle(NOISE, seed=seed)
-        ideal, *others = predicted(calculator, [atoms, *noisy])
+        ideal, *others = calculator.predict([atoms, *noisy])
         out[name] = max(largest_change(name, ideal, other) for other in others)
     return out
 
@@ -150,7 +146,7 @@ def vacancy(calculator: EqTensorCalculator) -> dict[str, float]:
         for symbol in dict.fromkeys(host.get_chemical_symbols()):
             broken = host.copy()
             del broken[broken.get_chemical_symbols().index(symbol)]
-            before, after = predicted(calculator, [host, broken])
+            before, after = calculator.predict([host, broken])
             out[f"{name}:{symbol}"] = after.scalars[K] / before.scalars[K] - 1
     return out
 

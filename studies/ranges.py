@@ -29,9 +29,9 @@ def zener(stiffness: np.ndarray) -> np.ndarray:
     shears = np.linalg.svd(hydrostatic[None])[2][1:]  # (5, 6)
     values = np.linalg.eigvalsh(shears @ stiffness @ shears.T)
     two_first = values[:, 2] - values[:, 1] > values[:, 3] - values[:, 2]
-    low = np.log(values[:, :2].mean(1) / values[:, 2:].mean(1))
-    high = np.log(values[:, 3:].mean(1) / values[:, :3].mean(1))
-    return -np.where(two_first, low, high)
+    first = np.log(values[:, 2:].mean(1) / values[:, :2].mean(1))
+    last = np.log(values[:, :3].mean(1) / values[:, 3:].mean(1))
+    return np.where(two_first, first, last)
 
 
 def slope(x: np.ndarray, y: np.ndarray) -> float:

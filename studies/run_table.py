@@ -16,12 +16,23 @@ from ase_eqtensor.quantities.permittivity import ELECTRONIC, TOTAL
 from ase_eqtensor.quantities.stiffness import STIFFNESS
 from ase_eqtensor.train.card import table
 from ase_eqtensor.train.fitting.fit import LOGS
+from ase_eqtensor.train.targets.stiffness import G, K
 
 COLUMNS = [
     "configuration", "fold, seed", "epochs, best", "minutes", "score",
     "stiffness median / mean (skill)", "K / G, GPa", "eps_inf median / mean",
     "eps_total median / mean", "",
 ]  # fmt: skip
+
+
+def median_mean(figures: dict) -> str:
+    """Relative errors of a tensor."""
+    return " / ".join(f"{figures[f'{kind}_relative']['value']:.3f}" for kind in ("median", "mean"))
+
+
+def moduli(figures: dict) -> str:
+    """Mean absolute errors of K and G in GPa."""
+    return " / ".join(f"{figures[f'{name}_mae']:.1f}" for name in (K, G))
 
 
 def epochs(run: Path) -> str:
@@ -37,23 +48,18 @@ def row(run: Path) -> list[str]:
     """The row of a finished run, the first and the last column for people to fill in."""
     card = load_model(run / f"{run.name}.safetensors").card
     val, (member,) = card.figures_of("val"), card.members
-    pairs = {
-        q.name: [val[q.name][f"{kind}_relative"]["value"] for kind in ("median", "mean")]
-        for q in (STIFFNESS, ELECTRONIC, TOTAL)
-    }
-    cells = {name: f"{median:.3f} / {mean:.3f}" for name, (median, mean) in pairs.items()}
-    skill = val[STIFFNESS.name]["anisotropic_skill"]["all"]
-    moduli = [val[STIFFNESS.name][f"{scalar.name}_mae"] for scalar in STIFFNESS.scalars[:2]]
+    stiff, electronic, total = tensors = [val[q.name] for q in (STIFFNESS, ELECTRONIC, TOTAL)]
+    scores = [t["median_relative"]["value"] + t["mean_relative"]["value"] / 2 for t in tensors]
     return [
         run.name,
         f"{member.fold}, {member.seed}",
         epochs(run),
         f"{member.minutes:.0f}",
-        f"{np.mean([median + mean / 2 for median, mean in pairs.values()]):.3f}",
-        f"{cells[STIFFNESS.name]} ({skill:.2f})",
-        " / ".join(f"{error:.1f}" for error in moduli),
-        cells[ELECTRONIC.name],
-        cells[TOTAL.name],
+        f"{np.mean(scores):.3f}",
+        f"{median_mean(stiff)} ({stiff['anisotropic_skill']['all']:.2f})",
+        moduli(stiff),
+        median_mean(electronic),
+        median_mean(total),
         "",
     ]
 

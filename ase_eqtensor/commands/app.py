@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.progress import Progress
 
 from ..errors import EqTensorError
 from ..prediction.settings import DEFAULTS
@@ -68,10 +69,13 @@ def with_settings(command: Callable[..., None]) -> Callable[..., None]:
 
 
 @contextmanager
-def interruptible(state: str) -> Iterator[None]:
-    """Say how to go on when the user stops a run; `state` is what it leaves behind."""
+def resumable(doing: str, state: str) -> Iterator[Callable[[int, int], None]]:
+    """A progress bar, yielded as a function of what is done and the total; says how to go on when
+    the user stops the run. `state` is what that leaves behind."""
     try:
-        yield
+        with Progress(console=messages, transient=True) as bar:
+            task = bar.add_task(doing, total=None)
+            yield lambda done, total: bar.update(task, completed=done, total=total)
     except KeyboardInterrupt:
         messages.print(f"interrupted: {state}; the same command goes on")
         raise typer.Exit(INTERRUPTED) from None

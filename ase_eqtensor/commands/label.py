@@ -4,10 +4,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.progress import Progress
 
 from ..extras import extra
-from .app import Workers, console, interruptible, messages
+from .app import Workers, console, resumable
 from .data import data
 
 
@@ -55,11 +54,7 @@ def label(
         from ase_eqtensor.train.teacher.labelling import label as run_label
 
     found = crystals(source, datasets or (), max_atoms, elements or ())
-    with (
-        interruptible(f"{output} holds what was done"),
-        Progress(console=messages, transient=True) as bar,
-    ):
-        task = bar.add_task("labelling", total=None)
+    with resumable("labelling", f"{output} holds what was done") as progress:
         result = run_label(
             found,
             output,
@@ -70,7 +65,7 @@ def label(
             workers=workers,
             backend=backend,
             address=address,
-            progress=lambda done, total: bar.update(task, completed=done, total=total),
+            progress=progress,
         )
     console.print(
         f"{output}: {result.labels} labels and {result.failures} failures, {result.new} of them new"

@@ -4,7 +4,6 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.progress import Progress
 from rich.table import Table
 
 from ..files import open_collection
@@ -15,8 +14,8 @@ from .app import (
     ModelName,
     Workers,
     app,
-    interruptible,
     messages,
+    resumable,
     tell_of_given,
     with_settings,
 )
@@ -56,11 +55,7 @@ def screen(
     ase db tensors.db "k_vrh_gpa>100,eps_total>20"
     """
     collection = open_collection(source, selection, pattern)
-    with (
-        interruptible(f"whole shards are in {output}"),
-        Progress(console=messages, transient=True) as bar,
-    ):
-        task = bar.add_task("predicting", total=None)
+    with resumable("predicting", f"whole shards are in {output}") as progress:
         report = run_screen(
             collection,
             output,
@@ -68,7 +63,7 @@ def screen(
             workers=workers,
             backend=backend,
             address=address,
-            progress=lambda done, items: bar.update(task, completed=done, total=items),
+            progress=progress,
             **settings,
         )
     tell_of_given(report.given)

@@ -96,6 +96,14 @@ class GraphBatch:
     polar: torch.Tensor
     blocks: tuple[tuple[int, int], ...]
 
+    @property
+    def receiver(self) -> torch.Tensor:
+        """(S,) int64 the atom a that each slot belongs to."""
+        device = self.vector.device
+        atoms, slots = torch.tensor(self.blocks, device=device).T
+        slots = slots.repeat_interleave(atoms)
+        return torch.arange(len(slots), device=device).repeat_interleave(slots)
+
     def to(self, device: torch.device | str) -> "GraphBatch":
         """The same batch on another device."""
         tensors = [f.name for f in fields(self) if f.name != "blocks"]

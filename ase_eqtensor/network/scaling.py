@@ -19,6 +19,7 @@ from ase.data import covalent_radii
 
 from ..crystal.graph import GraphBatch
 from ..quantities import Head
+from .readout import crystal_mean
 
 POWER = 8  # high enough for the nearest neighbours to decide, low enough to count them
 SWITCH = 0.9  # of the cutoff, from which on neighbours fade out
@@ -48,32 +49,21 @@ class Scaling(NamedTuple):
     @classmethod
     def of(cls, graph: GraphBatch, cutoff: float) -> "Scaling":
         """`cutoff` in Å is that of the graph's edges."""
-        device = graph.vector.device
-        radius = torch.from_numpy(covalent_radii).to(device)[graph.numbers]
+        radius = torch.from_numpy(covalent_radii).to(graph.vector.device)[graph.numbers]
+        sender, receiver = graph.sender, graph.receiver
         length = graph.vector.norm(dim=1)
         fading = ((length / cutoff - SWITCH) / (1 - SWITCH)).clamp(0, 1)
         fading = 1 - fading**3 * (10 - 15 * fading + 6 * fading**2)
-        distance, contrast, atom, slot = [], [], 0, 0
-        for n, k in graph.blocks:
-            atoms, slots = slice(atom, atom + n), slice(slot, slot + n * k)
-            atom, slot = atoms.stop, slots.stop
-            sender = graph.sender[slots]
-            reach = radius[atoms, None] + radius[sender].unflatten(0, (n, k))
-            weight = (reach / length[slots].unflatten(0, (n, k))) ** POWER
-            weight = weight * fading[slots].unflatten(0, (n, k))
-            total = weight.sum(1) + FAINTEST
-            unlike = graph.numbers[sender].unflatten(0, (n, k)) != graph.numbers[atoms, None]
-            distance.append(total.log() / -POWER)
-            contrast.append((weight * unlike).sum(1) / total)
-        means = [_crystal_mean(torch.cat(parts), graph) for parts in (distance, contrast)]
-        return cls(graph.volume, means[0], (means[1] + NO_CONTRAST).log())
+        weight = fading * ((radius[receiver] + radius[sender]) / length) ** POWER
+        unlike = graph.numbers[receiver] != graph.numbers[sender]
+        weights = torch.stack([weight, weight * unlike], dim=1)
+        sums = weights.new_zeros(len(radius), 2).index_add(0, receiver, weights)
+        total = sums[:, 0] + FAINTEST
+        of_atoms = torch.stack([total.log() / -POWER, sums[:, 1] / total], dim=1)
+        distance, contrast = crystal_mean(of_atoms, graph).T
+        return cls(graph.volume, distance, (contrast + NO_CONTRAST).log())
 
     def logarithm(self, head: Head) -> torch.Tensor:
         """(B,), of the factor by which the tensor of a density varies."""
         powers = head.distance_power * self.distance + head.contrast_power * self.contrast
         return powers - self.volume.log()
-
-
-def _crystal_mean(values: torch.Tensor, graph: GraphBatch) -> torch.Tensor:
-    total = values.new_zeros(len(graph.size)).index_add(0, graph.crystal, values)
-    return total / graph.size

@@ -3,13 +3,14 @@
 import numpy as np
 import pytest
 from ase import Atoms
-from ase.build import bulk, mx2
+from ase.build import bulk
 from crystals import CRYSTALS
 from equivariance import bare
 from networks import tiny_network
 
 from ase_eqtensor.crystal.graph import build_graph, collate
 from ase_eqtensor.network.scaling import Scaling
+from studies.laws import layered, strained
 
 CUTOFF = 6.0
 
@@ -23,15 +24,9 @@ def distance(*crystals: Atoms) -> np.ndarray:
     return scaling(*crystals).distance.numpy()
 
 
-def scaled(atoms: Atoms, volume_ratio: float) -> Atoms:
-    atoms = atoms.copy()
-    atoms.set_cell(atoms.cell * volume_ratio ** (1 / 3), scale_atoms=True)
-    return atoms
-
-
 @pytest.mark.parametrize("name", CRYSTALS)
 def test_it_grows_as_distances_do(name):
-    small, large = (distance(scaled(CRYSTALS[name], ratio))[0] for ratio in (0.95, 1.05))
+    small, large = (distance(strained(CRYSTALS[name], ratio))[0] for ratio in (0.95, 1.05))
     assert 3 * (large - small) == pytest.approx(np.log(1.05 / 0.95), rel=0.05)
 
 
@@ -42,12 +37,7 @@ def test_a_bond_as_long_as_the_radii_say():
 
 
 def test_empty_space_and_other_crystals_of_the_batch_do_not_matter():
-    layers = []
-    for gap in (7.0, 15.0):
-        layer = mx2("MoS2")
-        layer.center(vacuum=gap / 2, axis=2)
-        layer.pbc = True
-        layers.append(layer)
+    layers = [layered("MoS2", gap) for gap in (7.0, 15.0)]
     narrow, copper, wide = distance(layers[0], bulk("Cu"), layers[1])
     assert narrow == pytest.approx(wide, abs=1e-12)
     assert copper == pytest.approx(distance(bulk("Cu"))[0], abs=1e-12)
@@ -76,7 +66,7 @@ def test_tensors_scale_before_anything_is_learnt():
     network = tiny_network(cutoff=CUTOFF)
     for parameter in network.heads.parameters():
         parameter.data.zero_()
-    small, large = (bare(network, scaled(bulk("Si"), ratio))[0] for ratio in (0.98, 1.02))
+    small, large = (bare(network, strained(bulk("Si"), ratio))[0] for ratio in (0.98, 1.02))
     tensors = {
         "stiffness": [t["elasticity_tensor"] for t in (small, large)],
         "electronic": [t["electronic_dielectric_tensor"] - np.eye(3) for t in (small, large)],

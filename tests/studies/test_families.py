@@ -5,13 +5,14 @@ import logging
 
 import numpy as np
 import pytest
-from ase.build import bulk, mx2
+from ase.build import bulk
 from scipy.spatial.transform import Rotation
 from training import records, small_recipe
 
 from ase_eqtensor.tensors.notation import rotate_stiffness, voigt_to_mandel
 from ase_eqtensor.train.fitting.samples import prepare
 from studies.families import FAMILIES, describe, execute, without
+from studies.laws import layered
 from studies.ranges import slope, zener
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*:UserWarning:lightning")
@@ -37,14 +38,11 @@ def test_nothing_of_a_family_is_trained_on(samples):
 
 
 def test_families():
-    layer = mx2("MoS2")
-    layer.center(vacuum=3.0, axis=2)
-    layer.pbc = True
     members = {
         "halides": bulk("NaCl", "rocksalt", a=5.6),
         "oxides of 3d metals": bulk("NiO", "rocksalt", a=4.2),
         "hydrides": bulk("LiH", "rocksalt", a=4.1),
-        "layered crystals": layer,
+        "layered crystals": layered("MoS2", 6.0),
     }
     assert members.keys() == FAMILIES.keys()
     for name, atoms in members.items():

@@ -32,9 +32,7 @@ def shaken(graph: GraphBatch, deviation: float, random: torch.Generator) -> Grap
     each component, in Å. The neighbours stay those of the crystal before."""
     drawn = torch.randn(len(graph.numbers), 3, generator=random, dtype=graph.vector.dtype)
     displacement = deviation * drawn.to(graph.vector.device)
-    slots = torch.tensor([k for n, k in graph.blocks for _ in range(n)])
-    receiver = torch.arange(len(slots)).repeat_interleave(slots).to(graph.vector.device)
-    shift = displacement[graph.sender] - displacement[receiver]
+    shift = displacement[graph.sender] - displacement[graph.receiver]
     return replace(graph, vector=graph.vector + shift)
 
 

@@ -9,18 +9,17 @@ from pathlib import Path
 from typing import Annotated
 
 import numpy as np
-import torch
 import typer
 
 from ase_eqtensor.quantities.stiffness import STIFFNESS
 from ase_eqtensor.tensors.comparison import relative_errors
-from ase_eqtensor.tensors.moduli import hill_average
-from ase_eqtensor.tensors.notation import GPA, voigt_to_mandel
+from ase_eqtensor.tensors.notation import GPA
 from ase_eqtensor.train.data.database import read_database
 from ase_eqtensor.train.record import Record
 from ase_eqtensor.train.targets.metrics import anisotropic_skill, isotropic_oracle
 from ase_eqtensor.train.targets.stiffness import ELASTIC, MODULI, G, K
 from ase_eqtensor.train.teacher.labels import Label, read_failures, read_labels
+from ase_eqtensor.train.teacher.moduli import mandel, moduli, stiffening
 from ase_eqtensor.train.teacher.shear import SHEAR, family
 
 SMALL = 0.06  # change of the volume up to which a copy tells K'
@@ -33,16 +32,6 @@ def pairs(labels: Sequence[Label], records: Sequence[Record]) -> list[Pair]:
     rows = {(r.dataset, r.source_id): r for r in records if not r.quarantine}
     relaxed = (x for x in labels if x.volume_ratio == 1 and x.stable and x.converged)
     return [(x, rows[x.dataset, x.id]) for x in relaxed if (x.dataset, x.id) in rows]
-
-
-def mandel(labels: Sequence[Label]) -> np.ndarray:
-    """Stiffnesses (n, 6, 6) of labels in GPa, Mandel form."""
-    return voigt_to_mandel(np.array([label.stiffness_gpa for label in labels]))
-
-
-def moduli(labels: Sequence[Label]) -> np.ndarray:
-    """K and G (n, 2) of labels in GPa (Voigt-Reuss-Hill)."""
-    return torch.stack(hill_average(torch.from_numpy(mandel(labels))), dim=1).numpy()
 
 
 def compare_moduli(found: Sequence[Pair]) -> str:
@@ -93,9 +82,7 @@ def pressure_response(labels: Sequence[Label]) -> np.ndarray:
     copies = [x for x in copies if (x.dataset, x.id) in relaxed]
     if not copies:
         return np.zeros(0)
-    before = moduli([relaxed[x.dataset, x.id] for x in copies])[:, 0]
-    ratios = np.array([x.volume_ratio for x in copies])
-    return -np.log(moduli(copies)[:, 0] / before) / np.log(ratios)
+    return stiffening(copies, [relaxed[x.dataset, x.id] for x in copies])
 
 
 def describe(labels: Path, database: Path) -> str:

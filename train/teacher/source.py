@@ -7,18 +7,17 @@ from dataclasses import replace
 from math import log
 
 import numpy as np
-import torch
 from ase import Atoms
 
 from ase_eqtensor.errors import DataError
 from ase_eqtensor.quantities.stiffness import STIFFNESS
-from ase_eqtensor.tensors.moduli import hill_average
 from ase_eqtensor.train.data.curation import curate
 from ase_eqtensor.train.data.sources import TEACHER
 from ase_eqtensor.train.data.sources.base import Source
 from ase_eqtensor.train.record import Record, Rejection
 from ase_eqtensor.train.targets.stiffness import ELASTIC, TAUGHT, TAUGHT_COLUMN, G, K
 from ase_eqtensor.train.teacher.labels import Label
+from ase_eqtensor.train.teacher.moduli import moduli, stiffening
 from ase_eqtensor.train.teacher.shear import SHEAR, family
 from ase_eqtensor.train.teacher.taught import strained_stiffness, taught_stiffness
 
@@ -29,7 +28,6 @@ G_RANGE = (-1.2, 0.3)
 # Of -dlnK/dlnV between a crystal and its copy. Beyond it, mostly in widely expanded crystals, the
 # potential falls apart, or has another structure.
 PRESSURE_RANGE = (1.5, 9.0)
-
 
 Copies = dict[float, Label]  # volume ratio -> label of one crystal
 
@@ -84,25 +82,15 @@ def _rows(row: Record, copies: Copies) -> Iterator[Record | Rejection]:
     relaxed = copies.get(1.0)
     if relaxed is None:
         return
-    known: np.ndarray | None = None
-    reason = _unsound(relaxed)
-    if not reason and row.dataset == ELASTIC.name:
-        curated = curate(row)
-        if isinstance(curated, Record) and not curated.quarantine:
-            known = np.asarray(curated.targets[STIFFNESS.name])
-    elif not reason:
-        k, g = _moduli(row, relaxed)
-        reason = _disagreement(relaxed, k, g)
-        if not reason:
-            try:
-                known = taught_stiffness(np.array(relaxed.stiffness_gpa), k, g)
-                yield _record(row.atoms, row.source_id, known)
-            except DataError as error:
-                reason = str(error)
-    if reason:
-        yield Rejection(TAUGHT.name, row.source_id, relaxed.formula, reason)
+    try:
+        known = _known(row, relaxed)
+    except DataError as error:
+        yield Rejection(TAUGHT.name, row.source_id, relaxed.formula, str(error))
+        return
     if known is None:
         return
+    if row.dataset != ELASTIC.name:
+        yield _record(row.atoms, row.source_id, known)
     for ratio, copy in sorted(copies.items()):
         if ratio == 1:
             continue
@@ -112,6 +100,23 @@ def _rows(row: Record, copies: Copies) -> Iterator[Record | Rejection]:
             continue
         labels = np.array(copy.stiffness_gpa), np.array(relaxed.stiffness_gpa)
         yield _record(_strained(copy), name, strained_stiffness(known, *labels))
+
+
+def _known(row: Record, relaxed: Label) -> np.ndarray | None:
+    """The stiffness (6, 6; eV/Å^3, Voigt) of a row's crystal: its own or a taught one; None if its
+    own is doubtful. Raises DataError with the reason if the label teaches nothing."""
+    if reason := _unsound(relaxed):
+        raise DataError(reason)
+    if row.dataset == ELASTIC.name:
+        curated = curate(row)
+        if isinstance(curated, Rejection) or curated.quarantine:
+            return None
+        return np.asarray(curated.targets[STIFFNESS.name])
+    own = moduli([relaxed])[0]
+    k, g = _moduli(row, relaxed, own)
+    if reason := _disagreement(own, k, g):
+        raise DataError(reason)
+    return taught_stiffness(np.array(relaxed.stiffness_gpa), k, g)
 
 
 def _record(atoms: Atoms, name: str, stiffness: np.ndarray) -> Record:
@@ -137,32 +142,26 @@ def _unsound(label: Label) -> str:
 
 def _odd_response(copy: Label, relaxed: Label) -> str:
     """Why a copy's change of K is not that of a strained solid; "" if it may be."""
-    change = log(_averages(copy)[0] / _averages(relaxed)[0])
-    response = -change / log(copy.volume_ratio)
+    (response,) = stiffening([copy], [relaxed])
     low, high = PRESSURE_RANGE
     return "" if low < response < high else f"odd under pressure: -dlnK/dlnV = {response:.1f}"
 
 
-def _moduli(row: Record, label: Label) -> tuple[float, float]:
-    """K and G of a row, in GPa: its own, or the label's with the shear mended."""
+def _moduli(row: Record, label: Label, own: np.ndarray) -> tuple[float, float]:
+    """K and G of a row, in GPa: from first principles, or its label's `own` (2,) with the shear
+    mended."""
     if K in row.targets:
         return float(row.targets[K]), float(row.targets[G])
-    k, g = _averages(label)
+    k, g = map(float, own)
     return k, g / SHEAR[family(label.numbers)]
 
 
-def _averages(label: Label) -> tuple[float, float]:
-    """K and G of a label in GPa (Hill)."""
-    mandel = torch.from_numpy(STIFFNESS.from_ase(np.array(label.stiffness_gpa)))
-    k, g = hill_average(mandel)
-    return float(k), float(g)
-
-
-def _disagreement(label: Label, k: float, g: float) -> str:
-    """Why a label's directions are not those of a crystal with K and G (GPa); "" if they may be."""
+def _disagreement(own: np.ndarray, k: float, g: float) -> str:
+    """Why the directions of a label with K and G `own` (2,) are not those of a crystal with K and G
+    (GPa); "" if they may be."""
     if min(k, g) <= 0:
         return f"modulus not positive: K = {k:.2f} GPa, G = {g:.2f} GPa"
-    for name, own, true, (low, high) in zip("KG", _averages(label), (k, g), (K_RANGE, G_RANGE)):
-        if not low < log(own / true) < high:
-            return f"the potential disagrees: its {name} is {own:.1f} GPa, not {true:.1f}"
+    for name, ours, true, (low, high) in zip("KG", own, (k, g), (K_RANGE, G_RANGE)):
+        if not low < log(ours / true) < high:
+            return f"the potential disagrees: its {name} is {ours:.1f} GPa, not {true:.1f}"
     return ""
