@@ -48,6 +48,7 @@ def small_recipe(**changes) -> Recipe:
         "loss": {"formation_energy": 0.1},
         "datasets": ["elastic", "dielectric", "moduli", "taught", "formation_energy"],
         "epochs": 6,
+        "rest_epochs": 3,
         "batch_size": 8,
         "learning_rate": 0.01,
         "ema_decay": 0.5,

@@ -15,6 +15,9 @@ CRYSTAL_SYSTEMS = {2: "triclinic", 15: "monoclinic", 74: "orthorhombic", 142: "t
                    167: "trigonal", 194: "hexagonal", 230: "cubic"}  # fmt: skip
 
 
+STRAINED = "@"  # in the name of a copy of a crystal, before the ratio of its volume
+
+
 @dataclass(frozen=True)
 class Record:
     """A crystal and the targets of one data set, in the Cartesian frame of `atoms`.
@@ -44,6 +47,11 @@ class Record:
     def fold(self) -> int:
         """The run (0..4) of which this crystal is a test crystal."""
         return fold_of(self.reduced_formula)
+
+    @property
+    def at_rest(self) -> bool:
+        """Whether it is a relaxed crystal, not a strained copy of one."""
+        return STRAINED not in self.source_id
 
     @property
     def in_val(self) -> bool:

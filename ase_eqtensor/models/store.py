@@ -30,7 +30,7 @@ from .training_crystals import TrainingCrystal, find, load_crystals, save_crysta
 from .uncertainty import ErrorModel
 from .upgrade import CARD_FORMAT, upgrade_architecture
 
-DEFAULT_MODEL = "joint-v2"
+DEFAULT_MODEL = "joint-v3"
 
 
 @dataclass(frozen=True)

@@ -67,20 +67,27 @@ class EdgeBasis(nn.Module):
             raise NotImplementedError("the network has no gradient with respect to positions")
         radial = bessel_basis(graph.vector.norm(dim=1), self.cutoff, self.radial).to(dtype)
         harmonics = [y.to(dtype) for y in spherical_harmonics(graph.vector, self.lmax)]
-        blocks, atom, slot = [], 0, 0
-        for n, k in graph.blocks:
-            atoms, slots = slice(atom, atom + n), slice(slot, slot + n * k)
-            atom, slot = atoms.stop, slots.stop
-            blocks.append(
-                EdgeBlock(
-                    atoms,
-                    graph.site_class[atoms],
-                    graph.sender[slots],
-                    radial[slots].unflatten(0, (n, k)),
-                    [y[slots].unflatten(0, (n, k)) for y in harmonics],
-                )
+        return edge_blocks(graph, radial, harmonics)
+
+
+def edge_blocks(
+    graph: GraphBatch, radial: torch.Tensor, harmonics: list[torch.Tensor]
+) -> list[EdgeBlock]:
+    """The blocks of a batch from B_n (S, R) and Y_lm (S, 2l+1) for l = 0 ... in all its slots."""
+    blocks, atom, slot = [], 0, 0
+    for n, k in graph.blocks:
+        atoms, slots = slice(atom, atom + n), slice(slot, slot + n * k)
+        atom, slot = atoms.stop, slots.stop
+        blocks.append(
+            EdgeBlock(
+                atoms,
+                graph.site_class[atoms],
+                graph.sender[slots],
+                radial[slots].unflatten(0, (n, k)),
+                [y[slots].unflatten(0, (n, k)) for y in harmonics],
             )
-        return blocks
+        )
+    return blocks
 
 
 class NeighbourSum(torch.autograd.Function):

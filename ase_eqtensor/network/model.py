@@ -17,6 +17,7 @@ from .convolution import EdgeBasis
 from .elements import Descriptors, ElementEmbedding
 from .interaction import Interaction
 from .readout import Readout, crystal_mean
+from .rest import RestDistance
 from .scaling import Scaling
 
 
@@ -102,6 +103,8 @@ class TensorNetwork(nn.Module):
                 for name, head in _declared(a.heads).items()
             }
         )
+        if a.densities:
+            self.rest = RestDistance(a.members)
         # no buffers here: casting the network must not cost the tensor algebra its float64
 
     @classmethod
@@ -133,7 +136,7 @@ class TensorNetwork(nn.Module):
             features = layer(features, element, edges, graph)
         pooled = crystal_mean(features, graph)
         declared, a = heads(), self.architecture
-        scaling = Scaling.of(graph, a.cutoff) if a.densities else None
+        scaling = Scaling.of(graph, a.cutoff, self.rest) if a.densities else None
         return {
             name: self._array(declared[name], readout(pooled), scaling)
             for name, readout in self.heads.items()
@@ -153,7 +156,7 @@ class TensorNetwork(nn.Module):
             array = torch.tensordot(components.double() + reference, basis, dims=1)
         if scaling is None or not head.density:
             return array
-        factor = scaling.logarithm(head).reshape(-1, *(1 for _ in head.form.shape))
+        factor = scaling.logarithm(head).reshape(*array.shape[:2], *(1 for _ in head.form.shape))
         if not head.logarithm:
             return array * factor.exp()
         # its device is named, because torch's default may be another one

@@ -124,9 +124,7 @@ SURFACES = (
     ),
 )
 
-HEAD = Head(
-    "stiffness", MANDEL, lambda tensors: tensors.get(NAME), density=True, distance_power=-10
-)
+HEAD = Head("stiffness", MANDEL, lambda tensors: tensors.get(NAME), density=True, distance_power=-7)
 
 STIFFNESS = Quantity(
     name=NAME,

@@ -129,7 +129,7 @@ def test_screen_and_its_failures(runner, tmp_path):
 
 def test_models_lists_them(runner):
     text = runner.invoke(app, ["models"]).stdout
-    assert "joint-v2 (default)" in text and "joint-v2-small" in text
+    assert "joint-v3 (default)" in text and "joint-v3-small" in text
 
 
 @pytest.mark.parametrize("debug", [False, True])

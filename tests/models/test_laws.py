@@ -1,4 +1,4 @@
-"""What physics dictates, asked of the shipped model that was made for it (studies/laws.py)."""
+"""What physics dictates, asked of the default model (studies/laws.py)."""
 
 import pytest
 
@@ -10,7 +10,7 @@ pytestmark = pytest.mark.filterwarnings("ignore")
 
 @pytest.fixture(scope="module")
 def calculator():
-    return EqTensorCalculator("joint-v3", allow_untrained_elements=True)
+    return EqTensorCalculator(allow_untrained_elements=True)
 
 
 def test_empty_space_dilutes(calculator):

@@ -68,8 +68,9 @@ def test_dilution_law_of_the_calculator():
 
 def test_without_densities_the_volume_plays_no_role():
     """As in the models before: another volume of an atom changes nothing, and with densities
-    exactly the factor, times what distances make of it (test_scaling.py)."""
+    exactly the factor, times what strain makes of it (test_scaling.py)."""
     plain, dense = (tiny_network(densities=flag).double() for flag in (False, True))
+    dense.load_state_dict(dense.state_dict() | plain.state_dict())
     for name, atoms in CRYSTALS.items():
         graph = graph_of(plain, atoms)
         assert graph.volume == pytest.approx(atoms.get_volume() / len(atoms))
@@ -80,13 +81,13 @@ def test_without_densities_the_volume_plays_no_role():
             assert torch.equal(after[key], value)
         expected = per_cell({key: value[0].numpy() for key, value in before.items()}, 1.0)
         found = per_cell({key: value[0].numpy() for key, value in divided.items()}, graph.volume)
-        scaling = Scaling.of(collate([graph]), plain.architecture.cutoff)
-        x, contrast = scaling.distance.exp().item(), scaling.contrast.exp().item()
+        scaling = Scaling.of(collate([graph]), plain.architecture.cutoff, dense.rest)
+        x, contrast = scaling.strain.exp().item(), scaling.contrast.exp().item()
         factors = {
             "electrons": 1,
             "ions": x**6 * contrast,
-            "stiffness": x**-10,
-            "compliance": x**10,
+            "stiffness": x**-7,
+            "compliance": x**7,
         }
         for key, value in found.items():
             assert relative(value, factors[key] * expected[key]) < 1e-10, (name, key)

@@ -1,6 +1,5 @@
 """Fitting a model: records and a recipe in, trained network out."""
 
-from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,10 +14,9 @@ from ase_eqtensor.train.fitting.samples import (
     Sample,
     loader,
     prepare,
-    references,
-    trained_heads,
     training_loader,
 )
+from ase_eqtensor.train.fitting.start import untrained
 from ase_eqtensor.train.folds import Split
 from ase_eqtensor.train.recipes.recipe import Recipe
 from ase_eqtensor.train.targets import DATASETS
@@ -91,14 +89,9 @@ def fit(
         stop_after: stop after this many epochs of the schedule, as an interruption would.
     """
     L.seed_everything(recipe.seed, verbose=False)
-    taught = [target for name in recipe.datasets for target in DATASETS[name].targets]
-    architecture = replace(
-        recipe.network,
-        heads=trained_heads(taught),
-        reference=references(samples.train, recipe.network),
-    )
     batches = training_loader(samples.train, recipe.batch_size, recipe.seed)
-    module = TensorModule(architecture, recipe, steps=len(batches) * recipe.epochs)
+    network = untrained(samples.train, recipe, progress)
+    module = TensorModule(network, recipe, steps=len(batches) * recipe.epochs)
     last = ModelCheckpoint(folder / CHECKPOINTS, "last", enable_version_counter=False)
     trainer = L.Trainer(
         max_epochs=stop_after or recipe.epochs,

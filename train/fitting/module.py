@@ -8,7 +8,7 @@ import torch
 
 from ase_eqtensor.crystal.graph import GraphBatch
 from ase_eqtensor.crystal.site_classes import SITE_CLASSES
-from ase_eqtensor.network.model import Architecture, TensorNetwork
+from ase_eqtensor.network.model import TensorNetwork
 from ase_eqtensor.train.fitting.samples import Batch
 from ase_eqtensor.train.recipes.recipe import Recipe
 from ase_eqtensor.train.targets import targets
@@ -44,9 +44,9 @@ class TensorModule(L.LightningModule):
     process of a parallel run validates on all crystals.
     """
 
-    def __init__(self, architecture: Architecture, recipe: Recipe, steps: int):
+    def __init__(self, network: TensorNetwork, recipe: Recipe, steps: int):
         super().__init__()
-        self.network = TensorNetwork(architecture)
+        self.network = network
         self.recipe, self.steps = recipe, steps
         self._errors: dict[str, list[torch.Tensor]] = {}
 

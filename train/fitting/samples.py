@@ -15,12 +15,10 @@ from ase_eqtensor.crystal.graph import CrystalGraph, GraphBatch, build_graph, co
 from ase_eqtensor.crystal.symmetry import analyse, primitive
 from ase_eqtensor.errors import DataError, StructureError
 from ase_eqtensor.models.training_crystals import TrainingCrystal
-from ase_eqtensor.network.model import Architecture
-from ase_eqtensor.network.scaling import Scaling
 from ase_eqtensor.parallel import in_parallel
-from ase_eqtensor.quantities import Head, heads, stored
+from ase_eqtensor.quantities import stored
 from ase_eqtensor.train.record import Record
-from ase_eqtensor.train.targets import DATASETS, Target, targets
+from ase_eqtensor.train.targets import DATASETS, targets
 
 GRAPHS = 64  # records per task of another process
 
@@ -139,53 +137,6 @@ def training_loader(samples: Sequence[Sample], batch_size: int, seed: int) -> Da
 def _dataset(samples: Sequence[Sample]) -> Dataset[Sample]:
     """The samples themselves: torch takes any sequence, and its annotations a `Dataset` only."""
     return cast(Dataset[Sample], samples)
-
-
-def trained_heads(taught: Sequence[Target]) -> list[str]:
-    """Names of the heads that targets need, in the order in which quantities declare them."""
-    needed = {head.name for target in taught for head in target.quantity.heads}
-    return [name for name in heads() if name in needed]
-
-
-def references(
-    samples: Sequence[Sample], architecture: Architecture
-) -> dict[str, list[list[float]]]:
-    """Head -> isotropic components about which its arrays vary: medians over the data, in one row;
-    of densities, what is left when the scaling is taken out, if the architecture has it.
-
-    These go into the architecture, so that a prediction never depends on a user's data set.
-    """
-    rows = {}
-    scaling: Scaling | None = None
-    if architecture.densities:
-        scaling = Scaling.of(collate([s.graph for s in samples]), architecture.cutoff)
-    for name, head in heads().items():
-        scale = np.ones(len(samples))
-        if scaling is not None and head.density:
-            scale = scaling.logarithm(head).neg().exp().numpy()
-        parts = [
-            _isotropic(head, array) * factor
-            for s, factor in zip(samples, scale)
-            if (array := head.of(s.values)) is not None
-        ]
-        if parts:
-            middle = np.median(parts, axis=0)
-            if head.logarithm:
-                middle = np.log(middle) * _traces(head)
-            rows[name] = [middle.tolist()]
-    return rows
-
-
-def _isotropic(head: Head, array: np.ndarray) -> np.ndarray:
-    """Isotropic components of a head's array (*form.shape); its isotropic eigenvalues, if the head
-    is a logarithm."""
-    components = head.form.components(array)[: head.form.scalars]
-    return np.maximum(components / _traces(head), head.floor) if head.logarithm else components
-
-
-def _traces(head: Head) -> np.ndarray:
-    """Traces of the isotropic basis matrices: roots of the multiplicities of their eigenvalues."""
-    return np.einsum("iaa->i", head.form.basis().numpy()[: head.form.scalars])
 
 
 def element_counts(records: Sequence[Record]) -> dict[str, dict[int, int]]:

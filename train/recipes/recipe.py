@@ -26,6 +26,8 @@ class Recipe:
     seed: of the initial weights and of the order of the crystals.
     epochs: passes over the training crystals. The learning rate falls to zero over them, and the
         averaged weights of the last one are the model: val is too small to choose an epoch by.
+    rest_epochs: passes before that over the training crystals at rest, whose structures teach how
+        far neighbours are in such crystals (network/rest.py).
     batch_size: crystals per step.
     learning_rate, weight_decay: of AdamW.
     gradient_clip: largest norm of the gradient.
@@ -46,6 +48,7 @@ class Recipe:
     fold: int = 0
     seed: int = 0
     epochs: int = 30
+    rest_epochs: int = 20
     batch_size: int = 32
     learning_rate: float = 3e-3
     weight_decay: float = 0.1
@@ -66,7 +69,7 @@ class Recipe:
 
 
 _POSITIVE = {
-    "recipe": ("epochs", "batch_size", "learning_rate", "gradient_clip"),
+    "recipe": ("epochs", "rest_epochs", "batch_size", "learning_rate", "gradient_clip"),
     "network": ("layers", "radial", "cutoff", "embedding", "head", "mean_neighbours"),
 }
 _NOT_NEGATIVE = {

@@ -14,7 +14,7 @@ from ase_eqtensor.quantities.stiffness import STIFFNESS
 from ase_eqtensor.train.data.curation import curate
 from ase_eqtensor.train.data.sources import TEACHER
 from ase_eqtensor.train.data.sources.base import Source
-from ase_eqtensor.train.record import Record, Rejection
+from ase_eqtensor.train.record import STRAINED, Record, Rejection
 from ase_eqtensor.train.targets.stiffness import ELASTIC, TAUGHT, TAUGHT_COLUMN, G, K
 from ase_eqtensor.train.teacher.labels import Label
 from ase_eqtensor.train.teacher.moduli import moduli, stiffening
@@ -94,7 +94,7 @@ def _rows(row: Record, copies: Copies) -> Iterator[Record | Rejection]:
     for ratio, copy in sorted(copies.items()):
         if ratio == 1:
             continue
-        name = f"{row.source_id}@{ratio:g}"
+        name = f"{row.source_id}{STRAINED}{ratio:g}"
         if unsound := _unsound(copy) or _odd_response(copy, relaxed):
             yield Rejection(TAUGHT.name, name, copy.formula, unsound)
             continue

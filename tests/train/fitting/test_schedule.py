@@ -9,7 +9,7 @@ from ase_eqtensor.train.fitting.module import TensorModule
 
 @pytest.mark.parametrize("steps", [1, 2, 3, 19, 20, 21, 400])
 def test_any_number_of_steps_has_a_schedule(steps):
-    module = TensorModule(tiny_network().architecture, small_recipe(), steps)
+    module = TensorModule(tiny_network(), small_recipe(), steps)
     configured = module.configure_optimizers()
     schedule, rates = configured["lr_scheduler"]["scheduler"], []
     for _ in range(steps):

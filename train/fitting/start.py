@@ -1,0 +1,115 @@
+"""Where a training begins: a network that knows no tensor yet but the size of the usual ones, and
+how far the neighbours are in crystals at rest."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import torch
+from rich.progress import track
+from torch.nn.functional import huber_loss
+
+from ase_eqtensor.network.model import Architecture, TensorNetwork
+from ase_eqtensor.network.readout import crystal_mean
+from ase_eqtensor.network.rest import RestDistance
+from ase_eqtensor.network.scaling import Scaling
+from ase_eqtensor.network.surroundings import Surroundings
+from ase_eqtensor.quantities import Head, heads
+from ase_eqtensor.train.fitting.samples import Sample, loader, training_loader
+from ase_eqtensor.train.recipes.recipe import Recipe
+from ase_eqtensor.train.targets import DATASETS, Target
+
+RATE, DECAY, CLIP = 3e-3, 0.1, 1.0  # of fitting the distances at rest
+OUTLIER = 0.01  # of a logarithm, from which on errors count linearly: not all crystals are at rest
+
+
+def untrained(samples: Sequence[Sample], recipe: Recipe, progress: bool = False) -> TensorNetwork:
+    """The network of a recipe for training on `samples`, drawn with torch's generator.
+
+    `progress` shows a progress bar.
+    """
+    taught = [target for name in recipe.datasets for target in DATASETS[name].targets]
+    architecture = replace(recipe.network, heads=trained_heads(taught))
+    rest = None
+    if architecture.densities:
+        rest = RestDistance()
+        at_rest = [sample for sample in samples if sample.record.at_rest]
+        teach_rest(rest, at_rest, recipe, progress)
+    reference = references(samples, architecture, rest)
+    network = TensorNetwork(replace(architecture, reference=reference))
+    if rest is not None:
+        network.rest = rest
+    return network
+
+
+def teach_rest(
+    rest: RestDistance, samples: Sequence[Sample], recipe: Recipe, progress: bool
+) -> None:
+    """Fit `rest` to crystals at rest, for the epochs and with the batches of a recipe; without any
+    it stays as it is."""
+    if not samples:
+        return
+    batches = training_loader(samples, recipe.batch_size, recipe.seed)
+    rest.requires_grad_(True)
+    optimizer = torch.optim.AdamW(rest.parameters(), RATE, weight_decay=DECAY)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, RATE, total_steps=recipe.rest_epochs * len(batches), pct_start=0.1
+    )
+    for _ in track(range(recipe.rest_epochs), "distances at rest", disable=not progress):
+        for batch in batches:
+            surroundings = Surroundings.of(batch.graph, recipe.network.cutoff)
+            distance = crystal_mean(surroundings.distance[:, None], batch.graph)[:, 0]
+            error = huber_loss(rest(batch.graph, surroundings)[0], distance, delta=OUTLIER)
+            optimizer.zero_grad()
+            (error / OUTLIER).backward()
+            torch.nn.utils.clip_grad_norm_(rest.parameters(), CLIP)
+            optimizer.step()
+            schedule.step()
+    rest.requires_grad_(False)
+
+
+def trained_heads(taught: Sequence[Target]) -> list[str]:
+    """Names of the heads that targets need, in the order in which quantities declare them."""
+    needed = {head.name for target in taught for head in target.quantity.heads}
+    return [name for name in heads() if name in needed]
+
+
+def references(
+    samples: Sequence[Sample], architecture: Architecture, rest: RestDistance | None
+) -> dict[str, list[list[float]]]:
+    """Head -> isotropic components about which its arrays vary: medians over the data, in one row;
+    of densities, what is left when the scaling is taken out, if there is `rest`.
+
+    These go into the architecture, so that a prediction never depends on a user's data set.
+    """
+    rows = {}
+    scalings = []
+    if rest is not None:
+        scalings = [Scaling.of(b.graph, architecture.cutoff, rest) for b in loader(samples, 64)]
+    for name, head in heads().items():
+        scale = np.ones(len(samples))
+        if scalings and head.density:
+            scale = torch.cat([s.logarithm(head)[0] for s in scalings]).neg().exp().numpy()
+        parts = [
+            _isotropic(head, array) * factor
+            for s, factor in zip(samples, scale)
+            if (array := head.of(s.values)) is not None
+        ]
+        if parts:
+            middle = np.median(parts, axis=0)
+            if head.logarithm:
+                middle = np.log(middle) * _traces(head)
+            rows[name] = [middle.tolist()]
+    return rows
+
+
+def _isotropic(head: Head, array: np.ndarray) -> np.ndarray:
+    """Isotropic components of a head's array (*form.shape); its isotropic eigenvalues, if the head
+    is a logarithm."""
+    components = head.form.components(array)[: head.form.scalars]
+    return np.maximum(components / _traces(head), head.floor) if head.logarithm else components
+
+
+def _traces(head: Head) -> np.ndarray:
+    """Traces of the isotropic basis matrices: roots of the multiplicities of their eigenvalues."""
+    return np.einsum("iaa->i", head.form.basis().numpy()[: head.form.scalars])
