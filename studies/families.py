@@ -50,7 +50,11 @@ def _has(*numbers: int) -> Callable[[Atoms], bool]:
 
 
 def _layered(atoms: Atoms) -> bool:
-    return analyze_dimensionality(atoms, method="RDA")[0].dimtype == "2D"
+    try:
+        likeliest, *_ = analyze_dimensionality(atoms, method="RDA")
+    except TypeError:  # of ASE, where no bond that it tries is long enough, as in solid neon
+        return False
+    return likeliest.dimtype == "2D"
 
 
 FAMILIES: dict[str, Callable[[Atoms], bool]] = {
