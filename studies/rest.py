@@ -18,7 +18,6 @@ import typer
 from ase_eqtensor import load_model
 from ase_eqtensor.models.store import Model
 from ase_eqtensor.network.ensemble import select
-from ase_eqtensor.network.readout import crystal_mean
 from ase_eqtensor.network.scaling import Scaling
 from ase_eqtensor.network.surroundings import Surroundings
 from ase_eqtensor.quantities.stiffness import STIFFNESS, Moduli
@@ -29,6 +28,7 @@ from ase_eqtensor.train.folds import split
 from ase_eqtensor.train.record import Record
 from ase_eqtensor.train.targets import DATASETS
 from ase_eqtensor.train.targets.stiffness import K
+from studies.ranges import slope
 
 COLUMNS = ["data set", "crystals", "distance", "strain", "slope of ln K", "K, GPa", "without it"]
 
@@ -52,8 +52,7 @@ def judged(model: Model, records: list[Record]) -> tuple[list[Record], np.ndarra
         for batch in loader(samples, 64):
             graph = batch.graph
             with torch.inference_mode():
-                around = Surroundings.of(graph, cutoff)
-                distance = crystal_mean(around.distance[:, None], graph)[:, 0]
+                distance = Surroundings.of(graph, cutoff).distance
                 strain = Scaling.of(graph, cutoff, network.rest).strain.mean(0)
                 stiffness = network(graph)[STIFFNESS.name].numpy()
             rows.append(np.stack([distance, strain, Moduli(stiffness).k], axis=1))
@@ -69,10 +68,10 @@ def row(name: str, values: np.ndarray) -> list[str]:
     if known.sum() < 3:
         return [*cells, "", "", ""]
     error = np.log(predicted[known] / true[known])
-    slope = np.polyfit(strain[known], error, 1)[0]
-    mended = predicted[known] * np.exp(-slope * strain[known])
+    trend = slope(strain[known], error)
+    mended = predicted[known] * np.exp(-trend * strain[known])
     means = [np.abs(k - true[known]).mean() for k in (predicted[known], mended)]
-    return [*cells, f"{slope:.1f}", *(f"{mean:.1f}" for mean in means)]
+    return [*cells, f"{trend:.1f}", *(f"{mean:.1f}" for mean in means)]
 
 
 def main(

@@ -21,8 +21,7 @@ SUM_SCALE = 0.3  # brings sums over neighbours to the order of one
 
 
 class RestDistance(nn.Module):
-    """Mean over the atoms of `Surroundings.distance` in B crystals if they were at rest, (M, B)
-    float64.
+    """`Surroundings.distance` of B crystals if they were at rest, (M, B) float64.
 
     A network of invariants on the elements and the shape of a crystal: lengths enter in units of
     the distance between neighbours, so that it says the same however much all of them are strained.
@@ -61,8 +60,8 @@ class RestDistance(nn.Module):
 
     def _radial(self, graph: GraphBatch, surroundings: Surroundings) -> torch.Tensor:
         """(S, RADIAL) of all slots, zero where a neighbour is beyond the cutoff."""
-        size = crystal_mean(surroundings.distance[:, None], graph)
-        relative = surroundings.relative.log() - size[graph.crystal[graph.receiver], 0]
+        size = surroundings.distance[graph.crystal[graph.receiver]]
+        relative = surroundings.relative.log() - size
         centres = torch.linspace(
             NEAREST, FARTHEST, RADIAL, dtype=relative.dtype, device=relative.device
         )

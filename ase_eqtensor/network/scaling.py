@@ -22,7 +22,6 @@ import torch
 
 from ..crystal.graph import GraphBatch
 from ..quantities import Head
-from .readout import crystal_mean
 from .rest import RestDistance
 from .surroundings import Surroundings
 
@@ -45,10 +44,8 @@ class Scaling(NamedTuple):
     def of(cls, graph: GraphBatch, cutoff: float, rest: RestDistance) -> "Scaling":
         """`cutoff` in Å is that of the graph's edges."""
         surroundings = Surroundings.of(graph, cutoff)
-        of_atoms = torch.stack([surroundings.distance, surroundings.contrast], dim=1)
-        distance, contrast = crystal_mean(of_atoms, graph).T
-        strain = distance - rest(graph, surroundings)
-        return cls(graph.volume, strain, (contrast + NO_CONTRAST).log())
+        strain = surroundings.distance - rest(graph, surroundings)
+        return cls(graph.volume, strain, (surroundings.contrast + NO_CONTRAST).log())
 
     def logarithm(self, head: Head) -> torch.Tensor:
         """(M, B), of the factor by which the tensor of a density varies."""

@@ -6,6 +6,7 @@ import torch
 from ase.data import covalent_radii
 
 from ..crystal.graph import GraphBatch
+from .readout import crystal_mean
 
 POWER = 8  # high enough for the nearest neighbours to decide, low enough to count them
 SWITCH = 0.9  # of the cutoff, from which on neighbours fade out
@@ -13,19 +14,19 @@ FAINTEST = 1e-3  # of the sum over neighbours; bounds the distance of an atom th
 
 
 class Surroundings(NamedTuple):
-    """What the N atoms of a batch with S slots have around them; float64.
+    """What the atoms of a batch of B crystals with S slots have around them; float64.
 
     relative: (S,) distance r_ab of each neighbour in units of the sum R_a + R_b of covalent radii.
     fading: (S,) from 1 to 0, smoothly, where neighbours leave the cutoff.
-    distance: (N,) ln d_a, where
+    distance: (B,) mean over the atoms a of ln d_a, where
 
             d_a = ( sum_b w_ab )^(-1/8),  w_ab = (r_ab / (R_a + R_b))^-8,
 
         is a smooth least distance to the neighbours b in the same units. It grows by ln x where all
         distances do by the factor x, knows nothing of empty space beyond the neighbours, and grows
         where an atom loses some of them.
-    contrast: (N,) share of neighbours that are another element than the atom itself, with the
-        weights w_ab.
+    contrast: (B,) mean share of neighbours that are another element than the atom itself, with
+        the weights w_ab.
     """
 
     relative: torch.Tensor
@@ -47,4 +48,5 @@ class Surroundings(NamedTuple):
         weights = torch.stack([weight, weight * unlike], dim=1)
         sums = weights.new_zeros(len(radius), 2).index_add(0, receiver, weights)
         total = sums[:, 0] + FAINTEST
-        return cls(relative, fading, total.log() / -POWER, sums[:, 1] / total)
+        of_atoms = torch.stack([total.log() / -POWER, sums[:, 1] / total], dim=1)
+        return cls(relative, fading, *crystal_mean(of_atoms, graph).T)

@@ -10,7 +10,6 @@ from rich.progress import track
 from torch.nn.functional import huber_loss
 
 from ase_eqtensor.network.model import Architecture, TensorNetwork
-from ase_eqtensor.network.readout import crystal_mean
 from ase_eqtensor.network.rest import RestDistance
 from ase_eqtensor.network.scaling import Scaling
 from ase_eqtensor.network.surroundings import Surroundings
@@ -58,8 +57,8 @@ def teach_rest(
     for _ in track(range(recipe.rest_epochs), "distances at rest", disable=not progress):
         for batch in batches:
             surroundings = Surroundings.of(batch.graph, recipe.network.cutoff)
-            distance = crystal_mean(surroundings.distance[:, None], batch.graph)[:, 0]
-            error = huber_loss(rest(batch.graph, surroundings)[0], distance, delta=OUTLIER)
+            at_rest = rest(batch.graph, surroundings)[0]
+            error = huber_loss(at_rest, surroundings.distance, delta=OUTLIER)
             optimizer.zero_grad()
             (error / OUTLIER).backward()
             torch.nn.utils.clip_grad_norm_(rest.parameters(), CLIP)
