@@ -29,7 +29,7 @@ STAGES = (
     (preparation, "build_graph"),
     (Form, "group_averages"),
     (prediction, "collate"),
-    (TensorNetwork, "head_outputs"),
+    (TensorNetwork, "read"),
 )
 
 

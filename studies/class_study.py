@@ -35,9 +35,9 @@ from ase_eqtensor.train.data.database import read_database
 from ase_eqtensor.train.fitting.fit import TrainingSamples, fit
 from ase_eqtensor.train.fitting.samples import Sample, prepare
 from ase_eqtensor.train.folds import split
+from ase_eqtensor.train.queue import undone
 from ase_eqtensor.train.recipes.recipe import Recipe
 from ase_eqtensor.train.scoring.outputs import compare
-from studies.queue import undone
 
 ARMS = {
     "shared": {},

@@ -12,6 +12,8 @@ from ase_eqtensor.models.store import load_model
 from ase_eqtensor.models.uncertainty import RELATIVE
 from ase_eqtensor.quantities import QUANTITIES, stored
 
+FEWEST = 30  # crystals of a group that is shown
+
 
 def table(header: list[str], rows: list[list[str]]) -> str:
     """A Markdown table."""
@@ -60,14 +62,50 @@ def calibration(card: Card) -> str:
             if error not in calibrated:
                 continue
             entry = calibrated[error]
-            systems = [shares["0.9"] for shares in entry["by_system"].values()]
-            sizes = [shares["0.9"] for shares in entry["by_size"].values()]
             shares = (f"{100 * entry['coverage'][level]:.1f}" for level in ("0.5", "0.9"))
-            ranges = (_range((100 * x for x in part), 0) for part in (systems, sizes))
+            kinds = ("by_class", "by_system", "by_size")
+            ranges = (_range(_held(entry, kind), 0) for kind in kinds)
             width = f"{entry['width']['0.9']:.2f} / {entry['median_width']['0.9']:.2f}"
             rows.append([quantity.display.short, title, *shares, *ranges, width])
-    header = ["", "bound of", "holds in %: 50 %", "90 %", "90 % by crystal system", "by size"]
-    return table([*header, "width of 90 %, mean / median"], rows)
+    header = ["", "bound of", "holds in %: 50 %", "90 %", "90 % by class", "by crystal system"]
+    return table([*header, "by size", "width of 90 %, mean / median"], rows)
+
+
+def _held(entry: dict, kind: str) -> list[float]:
+    """Shares in % of the 90 % bounds that hold in the groups of a kind that are large enough."""
+    sizes = entry.get("crystals", {})
+    return [
+        100 * shares["0.9"]
+        for group, shares in entry.get(kind, {}).items()
+        if sizes.get(group, FEWEST) >= FEWEST
+    ]
+
+
+def groups(card: Card, kind: str) -> str:
+    """Share in % of the 90 % bounds that hold in each group of a kind, "by_class" or "by_family",
+    and the number of crystals; the worst group first."""
+    columns, cells = [], {}
+    for name, quantity in QUANTITIES.items():
+        calibrated = card.calibration_of(name)
+        errors = {RELATIVE: ""} | {s.name: s.symbol for s in quantity.scalars}
+        for error, title in errors.items():
+            if not calibrated.get(error, {}).get(kind):
+                continue
+            entry, column = calibrated[error], title or quantity.display.short
+            columns.append(column)
+            for group, shares in entry[kind].items():
+                count = shares.get("crystals") or entry["crystals"][group]
+                cells.setdefault(group, {})[column] = (100 * shares["0.9"], int(count))
+
+    def worst(group: str) -> float:
+        return min(share for share, _ in cells[group].values())
+
+    rows = [
+        [group, *(f"{one[c][0]:.0f} ({one[c][1]})" if c in one else "-" for c in columns)]
+        for group in sorted(cells, key=worst)
+        for one in [cells[group]]
+    ]
+    return table(["90 % bounds hold in % (crystals)", *columns], rows)
 
 
 def flags(card: Card) -> str:
@@ -81,14 +119,20 @@ def flags(card: Card) -> str:
         if None in errors:
             continue
         cells = [f"{100 * flagged['share']:.1f} %", *(f"{e:.3f}" for e in errors)]
-        rows.append([quantity.display.short, *cells, f"{errors[0] / errors[1]:.1f}"])
-    return table(["", "flagged", "their mean error", "that of the others", "ratio"], rows)
+        families = flagged.get("by_family", {}).values()
+        bad = sum(family["bad"] for family in families)
+        caught = sum(family["bad"] * (family["caught"] or 0) for family in families)
+        told = f"{caught:.0f} of {bad}" if bad else "-"
+        rows.append([quantity.display.short, *cells, f"{errors[0] / errors[1]:.1f}", told])
+    header = ["", "flagged", "their mean error", "that of the others", "ratio"]
+    return table([*header, "large errors caught in families left out"], rows)
 
 
 def describe(card: Card) -> str:
     """All tables of a card."""
     title = f"{card.name}: {len(card.members)} networks\n"
-    return "\n".join([title, *(make(card) for make in (accuracy, calibration, flags))])
+    tables = [make(card) for make in (accuracy, calibration, flags)]
+    return "\n".join([title, *tables, groups(card, "by_class"), groups(card, "by_family")])
 
 
 def _range(values, digits: int = 3) -> str:

@@ -11,10 +11,6 @@ from ase_eqtensor.crystal.formula import reduced_formula
 from ase_eqtensor.crystal.symmetry import analyse
 from ase_eqtensor.train.folds import fold_of, in_val
 
-CRYSTAL_SYSTEMS = {2: "triclinic", 15: "monoclinic", 74: "orthorhombic", 142: "tetragonal",
-                   167: "trigonal", 194: "hexagonal", 230: "cubic"}  # fmt: skip
-
-
 STRAINED = "@"  # in the name of a copy of a crystal, before the ratio of its volume
 
 
@@ -65,8 +61,7 @@ class Record:
     @cached_property
     def crystal_system(self) -> str:
         """From the space group that the network's symmetry analysis finds."""
-        number = analyse(self.atoms).space_group
-        return next(name for last, name in CRYSTAL_SYSTEMS.items() if number <= last)
+        return analyse(self.atoms).crystal_system
 
 
 @dataclass(frozen=True)

@@ -17,18 +17,17 @@ import typer
 
 from ase_eqtensor import __version__
 from ase_eqtensor.errors import DataError
-from ase_eqtensor.models.card import Card, Figures, Member
-from ase_eqtensor.models.store import Model, load_model, save_model, shipped_folder
+from ase_eqtensor.models.card import Card, Member
+from ase_eqtensor.models.store import Model, load_model, shipped_folder
 from ase_eqtensor.network.ensemble import merge
 from ase_eqtensor.train import card as tables
+from ase_eqtensor.train.calibrate import assess, compact
 from ase_eqtensor.train.data.database import read_database
-from ase_eqtensor.train.fitting.samples import element_counts, training_crystals
+from ase_eqtensor.train.families.kept import comparable
+from ase_eqtensor.train.fitting.samples import element_counts
 from ase_eqtensor.train.folds import split
 from ase_eqtensor.train.record import Record
 from ase_eqtensor.train.run import level_of_theory
-from ase_eqtensor.train.scoring.calibration import calibrate, check
-from ase_eqtensor.train.scoring.evaluate import figures
-from ase_eqtensor.train.scoring.outputs import Predictions, out_of_fold
 
 ABOUT: dict[str, Any] = {
     "data_citation": [
@@ -52,7 +51,7 @@ def release(name: str, records: list[Record], runs: list[Path], folder: Path) ->
     Raises DataError if the runs differ in more than fold and seed.
     """
     models = [load_model(run / f"{run.name}.safetensors") for run in runs]
-    recipes = [_recipe(model) for model in models]
+    recipes = [comparable(model.card.recipe) for model in models]
     if different := [run.name for run, recipe in zip(runs, recipes) if recipe != recipes[0]]:
         raise DataError(f"runs {different} have another recipe than {runs[0].name}")
     network = merge([model.network for model in models])
@@ -67,20 +66,7 @@ def release(name: str, records: list[Record], runs: list[Path], folder: Path) ->
         recipe=recipes[0],
         **ABOUT,
     )
-    model = Model(network, card)
-    predictions = out_of_fold(model, records)
-    card = msgspec.structs.replace(
-        card,
-        figures={"out_of_fold": figures(predictions)},
-        by_fold=[_of_fold(predictions, fold) for fold in model.folds],
-        uncertainty=calibrate(predictions),
-        calibration=check(predictions),
-    )
-    return save_model(network, card, folder / name, training_crystals(trained))
-
-
-def _recipe(model: Model) -> dict:
-    return {k: v for k, v in model.card.recipe.items() if k not in ("fold", "seed")}
+    return assess(Model(network, card), records, folder / name)
 
 
 def _member(model: Model) -> Member:
@@ -96,24 +82,6 @@ def _mean_counts(elements: list[dict[str, dict[int, int]]]) -> dict[str, dict[in
         for counts in elements:
             total.update(counts[quantity])  # which keeps zeros, as addition does not
         out[quantity] = {z: round(total[z] / len(elements), 1) for z in sorted(total)}
-    return out
-
-
-def _of_fold(predictions: dict[str, Predictions], fold: int) -> dict:
-    scored = {name: all_folds.of_fold(fold) for name, all_folds in predictions.items()}
-    return {"fold": fold} | {name: compact(entry) for name, entry in figures(scored).items()}
-
-
-def compact(figures: dict[str, Any]) -> Figures:
-    """The figures of one target without intervals and the trivial answers beside them."""
-    out: Figures = {}
-    for key, value in figures.items():
-        if isinstance(value, dict) and "value" in value:
-            out[key] = value["value"]
-        elif key == "anisotropic_skill":
-            out[key] = value["all"]
-        elif not isinstance(value, dict):
-            out[key] = value
     return out
 
 

@@ -42,6 +42,10 @@ MAX_SYMPREC = 0.1  # Å; beyond, groups are found that contradict the computed t
 SAME_SITE = 0.2  # Å
 
 MARGIN = 2.0  # factor of the tolerance within which another group makes a crystal borderline
+# last space group of each crystal system, and its name
+_SYSTEMS = {2: "triclinic", 15: "monoclinic", 74: "orthorhombic", 142: "tetragonal",
+            167: "trigonal", 194: "hexagonal", 230: "cubic"}  # fmt: skip
+CRYSTAL_SYSTEMS = tuple(_SYSTEMS.values())
 SILENT = 1e-6  # traces of projectors, which are fractions of whole numbers, up to rounding
 
 
@@ -77,6 +81,11 @@ class CrystalSymmetry:
     def known(self) -> bool:
         """Whether the symmetry search succeeded."""
         return self.space_group > 0
+
+    @property
+    def crystal_system(self) -> str:
+        """One of `CRYSTAL_SYSTEMS`; the first where the symmetry is unknown."""
+        return next(name for last, name in _SYSTEMS.items() if self.space_group <= last)
 
 
 def analyse(atoms: Atoms, symprec: float = DEFAULT_SYMPREC) -> CrystalSymmetry:

@@ -12,6 +12,8 @@ from ..errors import ModelError
 from ..network.model import Architecture
 from .upgrade import CARD_FORMAT, upgrade
 
+DISTANCE = " distance"  # after the name of a quantity: a feature, see models/features.py
+
 # So deep do figures nest: mean -> interval -> end; coverage by system -> level -> share. Cards are
 # checked against these on loading; the methods of `Card` are for readers, who know their figure.
 Number = float | int | None
@@ -34,25 +36,38 @@ class Member(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     val: dict[str, Figures] = {}
 
 
+class Ends(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """Between what a share of errors lies, in units of their scale, see models/uncertainty.py.
+
+    low, high: coefficients of features; no `low` for an error that has no sign.
+    """
+
+    high: dict[str, float]
+    low: dict[str, float] = {}
+
+
 class ErrorScale(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """Bounds of one error as functions of features, see models/uncertainty.py.
 
-    coefficients: of "constant" and of features. quantiles: level, as text, -> factor.
+    coefficients: of "constant" and of features. quantiles: level, as text, -> ends.
     """
 
     coefficients: dict[str, float]
-    quantiles: dict[str, float]
+    quantiles: dict[str, Ends]
 
 
 class Calibrated(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """Error estimates of one quantity.
 
-    scales: "relative_error" or the name of a scalar -> its scale.
+    scales: "relative_error" or the name of a scalar -> its scale. That of a scalar is for the
+        logarithm of its distance from the smallest possible value, true over predicted.
+    knots: of the logarithmic size of the predicted tensor, see `hinges`.
     unfamiliar_above: scale of the relative error above which a crystal is flagged.
     """
 
     scales: dict[str, ErrorScale]
     unfamiliar_above: float
+    knots: list[float] = []
 
 
 class Card(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -93,6 +108,17 @@ class Card(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     def calibrated(self) -> bool:
         """Whether error estimates belong to the model."""
         return bool(self.uncertainty)
+
+    @property
+    def needs_fingerprints(self) -> bool:
+        """Whether error estimates depend on the distance from the training crystals."""
+        used = {
+            feature
+            for entry in self.uncertainty.values()
+            for scale in entry.scales.values()
+            for feature in scale.coefficients
+        }
+        return any(feature.endswith(DISTANCE) for feature in used)
 
     @property
     def folds(self) -> list[int]:

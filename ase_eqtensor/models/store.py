@@ -1,8 +1,9 @@
 """Models on disk: plain tensors (safetensors) with a JSON card beside them.
 
 `NAME.safetensors` holds the weights and the architecture that they belong to, `NAME.json` the card
-(card.py), with the hash of the weights file, and `NAME.crystals.npz` lists the crystals of the
-training data (training_crystals.py). Nothing is ever unpickled.
+(card.py), with the hash of the weights file, `NAME.crystals.npz` lists the crystals of the training
+data (training_crystals.py), and `NAME.fingerprints.npz` says how the network sees them
+(fingerprints.py). Nothing is ever unpickled.
 """
 
 import copy
@@ -26,6 +27,7 @@ from ..errors import ModelError
 from ..network.model import Architecture, TensorNetwork
 from ..quantities import Quantity, offered
 from .card import Card, read_card, write_card
+from .fingerprints import Fingerprints
 from .training_crystals import TrainingCrystal, find, load_crystals, save_crystals
 from .uncertainty import ErrorModel
 from .upgrade import CARD_FORMAT, upgrade_architecture
@@ -35,16 +37,21 @@ DEFAULT_MODEL = "joint-v3"
 
 @dataclass(frozen=True)
 class Model:
-    """A trained network and its card. `network` is in evaluation mode; `crystals` is the file with
-    the crystals that it was trained on."""
+    """A trained network and its card. `network` is in evaluation mode; `weights` is the file that
+    it was loaded from, beside which lie those of the crystals that it was trained on."""
 
     network: TensorNetwork
     card: Card
-    crystals: Path | None = None
+    weights: Path | None = None
 
     @property
     def name(self) -> str:
         return self.card.name
+
+    @property
+    def crystals(self) -> Path | None:
+        """The file of the crystals that it was trained on."""
+        return self.weights and _crystals_beside(self.weights)
 
     @property
     def sha256(self) -> str:
@@ -91,8 +98,27 @@ class Model:
 
     @cached_property
     def error_model(self) -> ErrorModel | None:
-        """How far off predictions may be; None if the model was never calibrated."""
-        return ErrorModel.from_card(self.card)
+        """How far off predictions may be; None if the model was never calibrated.
+
+        Raises ModelError if the file with the fingerprints of the training crystals is damaged, or
+        missing although the calibration needs it.
+        """
+        fingerprints = None
+        path = self.weights and fingerprints_beside(self.weights)
+        if path and path.is_file():
+            try:
+                fingerprints = Fingerprints.load(path)
+            except (OSError, TypeError, KeyError, ValueError) as error:
+                raise ModelError(
+                    f"the fingerprints {path} of model {self.name!r} cannot be read: {error}. "
+                    "Reinstall, or restore the file."
+                ) from error
+        elif self.card.needs_fingerprints:
+            raise ModelError(
+                f"the fingerprints of the training crystals of model {self.name!r} are missing "
+                f"({path}): reinstall, or load it from the file that `save_model` wrote."
+            )
+        return ErrorModel.of(self.card, fingerprints)
 
     @cached_property
     def training_crystals(self) -> list[TrainingCrystal]:
@@ -172,13 +198,18 @@ def load_model(model: str | Path | None = None) -> Model:
         network = TensorNetwork.trained(card.architecture, load_file(weights))
     except (SafetensorError, RuntimeError, TypeError, ValueError) as error:
         raise ModelError(f"{weights} does not fit the architecture in its card: {error}") from error
-    return Model(network, card, _crystals_beside(weights))
+    return Model(network, card, weights)
 
 
 def save_model(
-    network: TensorNetwork, card: Card, path: Path, crystals: Sequence[TrainingCrystal] = ()
+    network: TensorNetwork,
+    card: Card,
+    path: Path,
+    crystals: Sequence[TrainingCrystal] = (),
+    fingerprints: Fingerprints | None = None,
 ) -> Path:
-    """Write `path`.safetensors, `path`.json and `path`.crystals.npz; returns the first.
+    """Write `path`.safetensors, `path`.json, `path`.crystals.npz and, if there are `fingerprints`,
+    `path`.fingerprints.npz; returns the first.
 
     Name, architecture, format and hash of the card are set here; the argument is left alone.
     """
@@ -197,11 +228,18 @@ def save_model(
     )
     write_card(card, weights.with_suffix(".json"))
     save_crystals(_crystals_beside(weights), crystals)
+    if fingerprints is not None:
+        fingerprints.save(fingerprints_beside(weights))
     return weights
 
 
 def _crystals_beside(weights: Path) -> Path:
     return weights.with_suffix(".crystals.npz")
+
+
+def fingerprints_beside(weights: Path) -> Path:
+    """The file of the fingerprints that belong to the weights."""
+    return weights.with_suffix(".fingerprints.npz")
 
 
 def _find(model: str | Path | None) -> Path:

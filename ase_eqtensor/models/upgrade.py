@@ -1,10 +1,13 @@
 """Cards of older models in today's form. Nothing else knows how they looked.
 
 Format 2 (joint-v2) named quantities by the network's outputs, had the trace of a permittivity as
-"trace_third", and a network had all heads, none of which knew of the volume.
+"trace_third", and a network had all heads, none of which knew of the volume. Up to format 3 bounds
+were symmetric, each one factor times the scale of the error, and single networks had a spread.
 """
 
-CARD_FORMAT = 3
+from math import log
+
+CARD_FORMAT = 4
 
 _QUANTITIES = {
     "stiffness": "elasticity_tensor",
@@ -40,9 +43,52 @@ def upgrade(card: dict) -> dict:
 
     Raises ValueError where this version can no longer build the network.
     """
-    if card.get("format") != 2:
-        return card
-    card = _DEFAULTS | card | {"format": CARD_FORMAT}
+    if card.get("format") == 2:
+        card = _renamed_quantities(card)
+    if card.get("format") == 3:
+        card = _symmetric_bounds(card)
+    return card
+
+
+def _symmetric_bounds(card: dict) -> dict:
+    """A card of format 3 in format 4."""
+    uncertainty = {
+        name: entry
+        | {
+            "scales": {
+                error: {
+                    "coefficients": _coefficients(scale["coefficients"], len(card["members"])),
+                    "quantiles": _ends(error, scale["quantiles"]),
+                }
+                for error, scale in entry["scales"].items()
+            }
+        }
+        for name, entry in card["uncertainty"].items()
+    }
+    return card | {"format": 4, "uncertainty": uncertainty}
+
+
+def _coefficients(coefficients: dict[str, float], members: int) -> dict[str, float]:
+    """The spread of a single network, always the logarithm of its least value, is a constant."""
+    if members > 1:
+        return coefficients
+    alone = {k: c for k, c in coefficients.items() if not k.endswith(" spread")}
+    lost = sum(c for k, c in coefficients.items() if k not in alone)
+    return alone | {"constant": alone.get("constant", 0.0) + lost * log(1e-3)}
+
+
+def _ends(error: str, quantiles: dict[str, float]) -> dict[str, dict]:
+    """Ends of an error between plus and minus a factor; that of a tensor has no sign."""
+    return {
+        level: {"high": {"constant": factor}}
+        | ({} if error == "relative_error" else {"low": {"constant": -factor}})
+        for level, factor in quantiles.items()
+    }
+
+
+def _renamed_quantities(card: dict) -> dict:
+    """A card of format 2 in format 3."""
+    card = _DEFAULTS | card | {"format": 3}
     if isinstance(architecture := card.get("architecture"), dict):
         card["architecture"] = upgrade_architecture(architecture)
     if isinstance(elements := card.get("elements"), dict):

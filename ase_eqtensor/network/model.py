@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -13,9 +14,10 @@ from ..quantities import POLAR, QUANTITIES, Head, Quantity, heads
 from ..tensors.exponential import exponentials, symmetric_matrix
 from ..tensors.irreps import dimension, parse_irreps
 from .classes import ClassMode
-from .convolution import EdgeBasis
+from .convolution import EdgeBasis, blocks_by_l
 from .elements import Descriptors, ElementEmbedding
 from .interaction import Interaction
+from .members import split_members
 from .readout import Readout, crystal_mean
 from .rest import RestDistance
 from .scaling import Scaling
@@ -64,6 +66,20 @@ class Architecture:
 
     def to_dict(self) -> dict:
         return asdict(self)
+
+
+class Reading(NamedTuple):
+    """What the M members of a network say of B crystals.
+
+    arrays: head -> (M, B, *form.shape) float64, such as the symmetric matrices ln C (M, B, 6, 6;
+        Mandel).
+    invariants: (M, B, C), the mean over atoms of the last layer's scalars, of which heads are made.
+    strain: (M, B) float64, see `Scaling`; None of a network whose heads are no densities.
+    """
+
+    arrays: dict[str, torch.Tensor]
+    invariants: torch.Tensor
+    strain: torch.Tensor | None
 
 
 class TensorNetwork(nn.Module):
@@ -116,19 +132,18 @@ class TensorNetwork(nn.Module):
         return network.eval().requires_grad_(False)
 
     def forward(self, graph: GraphBatch) -> dict[str, torch.Tensor]:
-        means = {name: array.mean(0) for name, array in self.head_outputs(graph).items()}
+        means = {name: array.mean(0) for name, array in self.read(graph).arrays.items()}
         return self.tensors(means, graph.polar)
 
-    def head_outputs(self, graph: GraphBatch) -> dict[str, torch.Tensor]:
-        """What the heads of the M members say of B crystals: head -> float64 arrays
-        (M, B, *form.shape), such as the symmetric matrices ln C (M, B, 6, 6; Mandel).
+    def read(self, graph: GraphBatch) -> "Reading":
+        """What the M members say of B crystals.
 
         The precision is that of the parameters, also inside someone's `torch.autocast`.
         """
         with torch.autocast(graph.vector.device.type, enabled=False):
-            return self._head_outputs(graph)
+            return self._read(graph)
 
-    def _head_outputs(self, graph: GraphBatch) -> dict[str, torch.Tensor]:
+    def _read(self, graph: GraphBatch) -> "Reading":
         element = self.element(graph.numbers)
         edges = self.edges(graph, element.dtype)
         features = element
@@ -137,10 +152,13 @@ class TensorNetwork(nn.Module):
         pooled = crystal_mean(features, graph)
         declared, a = heads(), self.architecture
         scaling = Scaling.of(graph, a.cutoff, self.rest) if a.densities else None
-        return {
+        arrays = {
             name: self._array(declared[name], readout(pooled), scaling)
             for name, readout in self.heads.items()
         }
+        scalars = blocks_by_l(pooled, parse_irreps(a.output), a.members)[0][:, 0]
+        invariants = split_members(scalars, a.members).transpose(0, 1)
+        return Reading(arrays, invariants, None if scaling is None else scaling.strain)
 
     def _array(self, head: Head, components: torch.Tensor, scaling: Scaling | None) -> torch.Tensor:
         """(M, B, *form.shape) from irreps components (M, B, n) about the reference.

@@ -20,8 +20,10 @@ from ..errors import (
     UnfamiliarWarning,
     located,
 )
+from ..models.features import Told
 from ..models.store import Model
 from ..models.uncertainty import Uncertainty
+from ..network.model import Reading
 from ..quantities import Density, heads
 from .known import Known, known_values
 from .prediction import Prediction
@@ -145,9 +147,8 @@ class Predictor:
         network = self.model.network
         with torch.inference_mode():
             batch = collate([crystal.graph for crystal in prepared])
-            outputs = network.head_outputs(batch.to(self.settings.device))
-            outputs = {name: value.cpu() for name, value in outputs.items()}
-            mean = {name: value.mean(0) for name, value in outputs.items()}
+            reading = network.read(batch.to(self.settings.device))
+            mean = {name: value.mean(0).cpu() for name, value in reading.arrays.items()}
             if self.settings.project:
                 groups = [crystal.rotations for crystal in prepared]
                 for name, value in mean.items():
@@ -157,7 +158,7 @@ class Predictor:
                 name: value.numpy() for name, value in network.tensors(mean, batch.polar).items()
             }
         scalars = self._scalars(tensors, prepared)
-        uncertainties = self._uncertainties(outputs, scalars, prepared)
+        uncertainties = self._uncertainties(reading, tensors, scalars, prepared)
         return [
             self._assemble(
                 crystal,
@@ -183,16 +184,24 @@ class Predictor:
 
     def _uncertainties(
         self,
-        outputs: Mapping[str, torch.Tensor],
+        reading: Reading,
+        tensors: Mapping[str, np.ndarray],
         scalars: Mapping[str, np.ndarray],
         prepared: list[PreparedCrystal],
     ) -> list[dict[str, Uncertainty]]:
-        if self.model.error_model is None:
+        errors = self.model.error_model
+        if errors is None:
             return [{}] * len(prepared)
-        arrays = {name: value.numpy() for name, value in outputs.items()}
-        numbers = [crystal.graph.numbers for crystal in prepared]
-        volumes = [crystal.volume for crystal in prepared]
-        return self.model.error_model.estimate(arrays, scalars, numbers, volumes)
+        told = Told.of(
+            reading,
+            errors.folds,
+            [crystal.graph.numbers for crystal in prepared],
+            [crystal.volume for crystal in prepared],
+            [crystal.crystal_system for crystal in prepared],
+            tensors,
+            errors.fingerprints,
+        )
+        return errors.estimate(told, scalars)
 
     def _assemble(
         self,

@@ -34,6 +34,7 @@ class PreparedCrystal:
     graph: of the cell that is predicted on.
     volume, mass: of the same cell, in Å^3 and amu.
     rotations: (G, 3, 3) point group in the caller's frame.
+    crystal_system: one of `CRYSTAL_SYSTEMS`.
     refused: quantity -> error, for elements that its training data lack.
     warnings: what a user should know.
     """
@@ -43,6 +44,7 @@ class PreparedCrystal:
     volume: float
     mass: float
     rotations: np.ndarray
+    crystal_system: str
     refused: dict[str, EqTensorError]
     warnings: tuple[EqTensorWarning, ...]
 
@@ -108,7 +110,14 @@ class Preparation:
         graph = build_graph(cell, self.cutoff, site_class, symmetry.polar)
         volume, mass = cell.get_volume(), cell.get_masses().sum()
         return PreparedCrystal(
-            atoms, graph, volume, mass, symmetry.rotations, refused, (*warnings, *untrained)
+            atoms,
+            graph,
+            volume,
+            mass,
+            symmetry.rotations,
+            symmetry.crystal_system,
+            refused,
+            (*warnings, *untrained),
         )
 
     def attempt(self, structure) -> PreparedCrystal | EqTensorError:

@@ -46,6 +46,7 @@ class Scalar:
     least: smallest possible value, above which error intervals are multiplicative; None where no
         interval is made of it.
     headline: whether it is among the few that a table has room for.
+    above: share of the misses of the widest error interval that lie above it.
     """
 
     name: str
@@ -55,6 +56,7 @@ class Scalar:
     of: Callable[[Any, Density], np.ndarray]
     least: float | None = None
     headline: bool = False
+    above: float = 0.5
 
     @property
     def heading(self) -> str:

@@ -130,7 +130,15 @@ TOTAL = Quantity(
     display=Display(_TOTAL_TITLE, "eps_total", "ε", "", 1.0, 2, SECTION),
     scalars=(
         Scalar(
-            "eps_total", "ε total, trace / 3", "eps_total", "", _trace_third, 1.0, headline=True
+            "eps_total",
+            "ε total, trace / 3",
+            "eps_total",
+            "",
+            _trace_third,
+            1.0,
+            headline=True,
+            # a soft mode makes it larger without limit, and it is those that people look for
+            above=0.12,
         ),
     ),
     surfaces=_ellipsoid("dielectric-tensor", _TOTAL_TITLE),

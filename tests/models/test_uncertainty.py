@@ -13,13 +13,18 @@ from networks import card as small_card
 from networks import tiny_network
 
 from ase_eqtensor import EqTensorCalculator, load_model
+from ase_eqtensor.crystal.chemistry import CHEMICAL_CLASSES, HALIDES
+from ase_eqtensor.crystal.symmetry import CRYSTAL_SYSTEMS
 from ase_eqtensor.errors import UnfamiliarWarning
-from ase_eqtensor.models.card import Member
+from ase_eqtensor.models.card import DISTANCE, Member
+from ase_eqtensor.models.features import Told, error_features
 from ase_eqtensor.models.store import save_model
-from ase_eqtensor.models.uncertainty import LEVELS, error_features
+from ase_eqtensor.models.uncertainty import LEVELS
 from ase_eqtensor.quantities import offered
 from ase_eqtensor.train.record import Record
-from ase_eqtensor.train.scoring.calibration import FLAGGED, calibrate, check
+from ase_eqtensor.train.scoring.calibration import FLAGGED, calibrate
+from ase_eqtensor.train.scoring.checks import check
+from ase_eqtensor.train.scoring.deviations import deviations
 from ase_eqtensor.train.scoring.outputs import Predictions
 from ase_eqtensor.train.targets import TensorTarget, targets
 
@@ -39,7 +44,12 @@ def made_up(crystals: int = 1200) -> dict[str, Predictions]:
     records = [distinct[i % len(distinct)] for i in range(crystals)]
     # in a fixed order: that of a set changes with PYTHONHASHSEED, and the draws with it
     names = sorted({name for target in TENSORS for name in target.error_columns()})
+    names = [name for name in names if not name.endswith(DISTANCE)]  # which needs fingerprints
     values = {name: rng.normal(size=crystals) for name in names} | {"constant": np.ones(crystals)}
+    ones, zeros = np.ones(crystals), np.zeros(crystals)
+    values |= dict.fromkeys([*CHEMICAL_CLASSES, *CRYSTAL_SYSTEMS], zeros)
+    values |= {HALIDES: ones, "cubic": ones}
+    values |= {f"{name} size": rng.normal(size=crystals) for name in offered()}
     scale = 0.02 * np.exp(rng.uniform(0, np.log(10), crystals))
     for name in names:
         if name.endswith("spread"):
@@ -60,7 +70,7 @@ def predictions():
 @pytest.fixture(scope="module")
 def card(predictions):
     members = [Member(fold=fold, seed=0) for fold in FOLDS]
-    return small_card(members=members, uncertainty=calibrate(predictions))
+    return small_card(members=members, uncertainty=calibrate(deviations(predictions)))
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +81,7 @@ def calculator(card, tmp_path_factory):
 
 
 def test_bounds_hold_and_follow_the_error(predictions):
-    for entry in check(predictions).values():
+    for entry in check(deviations(predictions)).values():
         for quantity in entry.keys() - {"flagged"}:
             one = entry[quantity]
             assert one["coverage"]["0.5"] == pytest.approx(0.5, abs=0.07)
@@ -87,7 +97,9 @@ def test_bounds_hold_and_follow_the_error(predictions):
 def test_useless_features_leave_the_coverage_right(predictions):
     rng = np.random.default_rng(1)
     noise = {k: rng.permutation(v) for k, v in predictions["elasticity_tensor"].features.items()}
-    entry = check({"elasticity_tensor": replace(predictions["elasticity_tensor"], features=noise)})
+    entry = check(
+        deviations({"elasticity_tensor": replace(predictions["elasticity_tensor"], features=noise)})
+    )
     for quantity in ("relative_error", "k_vrh_gpa", "g_vrh_gpa"):
         one = entry["elasticity_tensor"][quantity]
         assert one["coverage"]["0.9"] == pytest.approx(0.9, abs=0.04)
@@ -96,7 +108,7 @@ def test_useless_features_leave_the_coverage_right(predictions):
 
 def test_a_single_fold_is_checked_by_compositions():
     found = made_up(3000)["elasticity_tensor"].of_fold(0)
-    entry = check({"elasticity_tensor": found})["elasticity_tensor"]["relative_error"]
+    entry = check(deviations({"elasticity_tensor": found}))["elasticity_tensor"]["relative_error"]
     assert entry["coverage"]["0.9"] == pytest.approx(0.9, abs=0.05)
     assert {record.fold for record in found.records} == {0} and entry["width"]["0.9"] < 0.9
 
@@ -154,7 +166,10 @@ def test_spread_is_that_of_members_with_the_same_data():
     log = torch.randn(4, 1, 3, 3).double().numpy()
     moved = np.stack([one + shift[fold] for one, fold in zip(log, FOLDS)])
     counts, numbers = {"dielectric_tensor": {8: 20, 12: 3}}, [np.array([12, 8])]
-    a, b = (error_features({"electronic": x}, FOLDS, numbers, [20.0], counts) for x in (log, moved))
+    a, b = (
+        error_features(Told({"electronic": x}, FOLDS, numbers, [20.0], ["cubic"]), counts)
+        for x in (log, moved)
+    )
     np.testing.assert_allclose(a["electronic spread"], b["electronic spread"])
     pairs = [log[0] - log[1], log[2] - log[3]]
     expected = np.sqrt(sum((pair**2).sum() for pair in pairs) / 4)
@@ -164,7 +179,7 @@ def test_spread_is_that_of_members_with_the_same_data():
 
 def test_packing_and_transition_metals():
     numbers = [np.array([22, 8, 8]), np.array([12, 8])]
-    found = error_features({}, [0], numbers, [31.2, 18.5], {})
+    found = error_features(Told({}, [0], numbers, [31.2, 18.5], ["tetragonal", "cubic"]), {})
     radii = {22: 1.60, 8: 0.66}  # Å, B. Cordero et al., Dalton Trans. 2832 (2008)
     spheres = 4 / 3 * np.pi * (radii[22] ** 3 + 2 * radii[8] ** 3)
     assert found["packing"][0] == pytest.approx(np.log(spheres / 31.2))
@@ -174,9 +189,10 @@ def test_packing_and_transition_metals():
 def test_isotropic_tensors_have_no_anisotropy():
     stiffness = np.diag([2.0, 2, 2, 1, 1, 1])[None, None]
     stiffness[..., :3, :3] += 0.5 - 0.5 * np.eye(3)  # C11 - C12 = 1.5, 2 C44 = 1: cubic
-    cubic = error_features({"stiffness": stiffness}, [0], [np.array([8])], [9.0], {})
+    oxygen = ([0], [np.array([8])], [9.0], ["cubic"])
+    cubic = error_features(Told({"stiffness": stiffness}, *oxygen), {})
     stiffness[..., :3, :3] -= 0.5 * np.eye(3)
-    isotropic = error_features({"stiffness": stiffness}, [0], [np.array([8])], [9.0], {})
+    isotropic = error_features(Told({"stiffness": stiffness}, *oxygen), {})
     assert isotropic["stiffness anisotropy"] == pytest.approx(np.log(0.03))
     assert cubic["stiffness anisotropy"] > np.log(0.1)
 

@@ -37,7 +37,7 @@ def test_values_and_gradients_are_those_of_e3nn(class_mode, dtype):
     results = []
     for net in (fast, slow, exact):
         net.requires_grad_(True)
-        out = net.head_outputs(graph)
+        out = net.read(graph).arrays
         loss = sum((w * out[name]).sum() for name, w in weights.items())
         names = [name for name, _ in net.named_parameters() if "formation" not in name]
         parameters = dict(net.named_parameters())
@@ -94,7 +94,7 @@ def test_an_ensemble_is_its_members_side_by_side(class_mode):
     states = [network.state_dict() for network in alone]
     together.load_state_dict({k: torch.cat([state[k] for state in states]) for k in states[0]})
     graph = batch_of(together, CHOSEN)
-    joint, single = together.head_outputs(graph), [n.head_outputs(graph) for n in alone]
+    joint, single = together.read(graph).arrays, [n.read(graph).arrays for n in alone]
     for name, values in joint.items():
         expected = torch.cat([one[name] for one in single])
         assert expected.std(0).max() > 1e-3  # they differ

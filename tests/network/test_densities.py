@@ -14,8 +14,8 @@ from networks import tiny_network
 
 from ase_eqtensor import EqTensorCalculator
 from ase_eqtensor.crystal.graph import collate
+from ase_eqtensor.models.features import Told, error_features
 from ase_eqtensor.models.store import Model
-from ase_eqtensor.models.uncertainty import error_features
 from ase_eqtensor.network.scaling import Scaling
 from ase_eqtensor.quantities import QUANTITIES, Display, Head, Quantity
 from ase_eqtensor.tensors.forms import SYMMETRIC
@@ -113,9 +113,11 @@ def test_levels_of_error_features_stay_absolute():
     """The scale of an error depends on how stiff a crystal is, not on how stiff an atom of it."""
     network, atoms = tiny_network().double(), CRYSTALS["rutile"]
     with torch.no_grad():
-        outputs = network.head_outputs(collate([graph_of(network, atoms)]))
+        outputs = network.read(collate([graph_of(network, atoms)])).arrays
     arrays = {name: value.numpy() for name, value in outputs.items()}
-    features = error_features(arrays, [0], [atoms.numbers], [atoms.get_volume()], {})
+    features = error_features(
+        Told(arrays, [0], [atoms.numbers], [atoms.get_volume()], ["tetragonal"]), {}
+    )
     (tensors,) = bare(network, atoms)
     level = np.linalg.slogdet(tensors["elasticity_tensor"])[1] / 6
     assert features["stiffness level"][0] == pytest.approx(level)

@@ -96,7 +96,7 @@ def test_tensors_have_the_symmetry_of_each_point_group(network64, symbol):
     atoms, group = crystal_of_point_group(symbol)
     graph = graph_of(network64, atoms)
     with torch.no_grad():
-        log = {k: v.mean(0) for k, v in network64.head_outputs(collate([graph])).items()}
+        log = {k: v.mean(0) for k, v in network64.read(collate([graph])).arrays.items()}
         projected = {
             k: torch.from_numpy(heads()[k].form.group_averages(v.numpy(), [group]))
             for k, v in log.items()

@@ -118,7 +118,7 @@ def test_nothing_is_said_of_how_far_off_a_known_tensor_is(model):
 
 def test_a_model_without_its_training_crystals_says_so_at_once(shipped):
     with pytest.raises(ModelError, match="no list of the training crystals"):
-        EqTensorCalculator(replace(shipped, crystals=None), prefer_known=True)
+        EqTensorCalculator(replace(shipped, weights=None), prefer_known=True)
 
 
 @pytest.fixture
@@ -187,7 +187,7 @@ def test_screen_and_files(model, tmp_path):
 
 def test_shipped_entries_without_a_tensor_are_left_out(tmp_path, shipped):
     save_crystals(tmp_path / "x.crystals.npz", [TrainingCrystal("m", "moduli", "SiO2", 1)])
-    bare = replace(shipped, crystals=tmp_path / "x.crystals.npz")
+    bare = replace(shipped, weights=tmp_path / "x.safetensors")
     calculator = EqTensorCalculator(bare, prefer_known=True)
     calculator.get_property(C, QUARTZ)
     assert calculator.prediction.known == {} and calculator.seen()[0].same_structure is None

@@ -1,187 +1,152 @@
-"""Error estimates from out-of-fold predictions, and how good they are.
+"""Error estimates from predictions of crystals that a model has not seen.
 
-Coefficients of the error scales are least squares fits of the logarithm of the error; quantiles of
-error over scale make bounds of them. `check` repeats both with one fold at a time left out, so that
-no crystal is covered by a bound that its own error helped to make. Which features there are was
-decided by what `check` said of them, a handful of yes or no decisions.
+Coefficients of the error scales are least squares fits of the logarithm of the error; quantile
+regressions of error over scale make bounds of them. Which features there are was decided by what
+checks.py said of them, a handful of yes or no decisions.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 
-import msgspec
 import numpy as np
 
-from ase_eqtensor.models.card import Calibrated, ErrorScale
-from ase_eqtensor.models.uncertainty import LEVELS, RELATIVE, bounds_of, scale_of
-from ase_eqtensor.quantities import QUANTITIES, offered
-from ase_eqtensor.tensors.comparison import relative_errors
-from ase_eqtensor.train.scoring.outputs import Predictions
+from ase_eqtensor.crystal.chemistry import CHEMICAL_CLASSES
+from ase_eqtensor.crystal.symmetry import CRYSTAL_SYSTEMS
+from ase_eqtensor.models.card import Calibrated, Ends, ErrorScale
+from ase_eqtensor.models.features import CONSTANT, STRAIN, hinges
+from ase_eqtensor.models.uncertainty import LEVELS, RELATIVE, scale_of
+from ase_eqtensor.quantities import QUANTITIES, Scalar
+from ase_eqtensor.quantities.stiffness import STIFFNESS
+from ase_eqtensor.train.scoring.deviations import Deviations, Known, joined
+from ase_eqtensor.train.scoring.quantiles import quantile_regression
 from ase_eqtensor.train.targets import TensorTarget, targets
 
-FLAGGED = 0.06  # share of the calibration crystals called unlike the training data
+FLAGGED = 0.09  # share of the calibration crystals called unlike the training data
 NEGLIGIBLE = 0.3  # of the median error; keeps the logarithms of lucky hits from ruling the fit
+RIDGE = 0.01  # of the sum of weights, on standardised features
+FEWEST = 12  # crystals, below which a class or system has no quantile of its own
+FAMILY_WEIGHT = 0.3  # of a crystal of a family that was left out, beside the ordinary ones
+NONE: Mapping[str, Known] = MappingProxyType({})
+KNOTS = (1 / 3, 2 / 3)  # of the sizes, where the slopes of the quantiles may change
 
 
-def calibrate(predictions: dict[str, Predictions]) -> dict[str, Calibrated]:
-    """The entry "uncertainty" of a model card, from predictions out of fold by target."""
-    entries = {}
-    for name, scored in by_quantity(predictions).items():
-        scales = {
-            quantity: fit_scale(name, scored.rows(rows), error[rows])
-            for quantity, error in errors(name, scored).items()
-            if len(rows := np.flatnonzero(np.isfinite(error)))
+def calibrate(known: Known, families: Mapping[str, Known] = NONE) -> dict[str, Calibrated]:
+    """The entry "uncertainty" of a model card, from what is known of errors, and of those in
+    families that were left out of training.
+
+    No strained crystal with a permittivity is known: errors of other quantities are taken to grow
+    with the strain as that of the stiffness does.
+    """
+    entries: dict[str, Calibrated] = {}
+    for name, errors in known.items():
+        everything = {
+            error: with_families(one, [of_kind(k, name, error) for k in families.values()])
+            for error, one in errors.items()
         }
-        scale = scale_of(scales[RELATIVE], scored.features)
-        entries[name] = Calibrated(
-            scales=scales, unfamiliar_above=float(np.quantile(scale, 1 - FLAGGED))
-        )
+        entries[name] = _calibrated(name, everything, strain_alone(name, entries))
     return entries
 
 
-def errors(name: str, scored: Predictions) -> dict[str, np.ndarray]:
-    """ "relative_error" of the tensor and |ln (predicted - least) / (true - least)| of the scalars
-    of a quantity, each (n,); NaN where a crystal has no such scalar."""
-    quantity, density = QUANTITIES[name], scored.density
-    out = {RELATIVE: relative_errors(scored.predicted, scored.target)}
-    predicted, true = (
-        quantity.scalar_values(side, density) for side in (scored.predicted, scored.target)
-    )
-    for scalar in quantity.scalars:
-        if scalar.least is not None:
-            with np.errstate(divide="ignore", invalid="ignore"):
-                ratio = (predicted[scalar.name] - scalar.least) / (true[scalar.name] - scalar.least)
-                out[scalar.name] = np.abs(np.log(ratio))
-    return out
+def of_kind(known: Known, name: str, error: str) -> Deviations | None:
+    return known.get(name, {}).get(error)
 
 
-def fit_scale(name: str, scored: Predictions, error: np.ndarray) -> ErrorScale:
-    """Error scale of an error (n,) of a quantity, by least squares of its logarithm, and its
-    quantiles."""
-    quantity = QUANTITIES[name]
-    target = targets()[quantity.trained_on]
-    assert isinstance(target, TensorTarget)
-    columns = ["constant", *(c for c in target.error_columns() if c in scored.features)]
-    design = np.stack([scored.features[column] for column in columns], axis=1)
-    log = np.log(error + NEGLIGIBLE * np.median(error))
-    solution = np.linalg.lstsq(design, log, rcond=None)[0]
-    coefficients = dict(zip(columns, map(float, solution)))
+def with_families(known: Deviations, families: Iterable[Deviations | None]) -> Deviations:
+    return joined([known, *(one.weighing(FAMILY_WEIGHT) for one in families if one is not None)])
+
+
+def strain_alone(name: str, entries: Mapping[str, Calibrated]) -> dict[str, float]:
+    """The coefficient of the strain, where it is not to be fitted."""
+    if STIFFNESS.name not in entries or QUANTITIES[name].trained_on == STIFFNESS.name:
+        return {}
+    learnt = entries[STIFFNESS.name].scales[RELATIVE].coefficients
+    return {STRAIN: learnt[STRAIN]} if STRAIN in learnt else {}
+
+
+def _calibrated(name: str, errors: Mapping[str, Deviations], fixed: dict) -> Calibrated:
+    whole = errors[RELATIVE]
+    sizes = whole.features[f"{name} size"]
+    knots = [float(knot) for knot in np.quantile(sizes[whole.ordinary], KNOTS)]
+    scales = {error: fit_scale(name, error, known, knots, fixed) for error, known in errors.items()}
+    scale = scale_of(scales[RELATIVE], whole.features)[whole.ordinary]
+    above = float(np.quantile(scale, 1 - FLAGGED))
+    return Calibrated(scales=scales, unfamiliar_above=above, knots=knots)
+
+
+def fit_scale(
+    name: str, error: str, known: Deviations, knots: Sequence[float], fixed: Mapping[str, float]
+) -> ErrorScale:
+    """Scale of an error of a quantity, by least squares of its logarithm, and the quantiles of
+    error over scale; `fixed` coefficients are not fitted."""
+    features = known.features | hinges(name, known.features, knots)
+    size = np.abs(known.values)
+    log = np.log(size + NEGLIGIBLE * np.median(size[known.ordinary]))
+    log = log - np.sum([c * features[column] for column, c in fixed.items()], axis=0)
+    columns = [c for c in _scale_columns(name) if c in features and c not in fixed]
+    design = np.stack([features[column] for column in columns], axis=1)
+    solution = _ridge(design, log, known.weights)
+    coefficients = dict(zip(columns, map(float, solution))) | dict(fixed)
     scale = ErrorScale(coefficients=coefficients, quantiles={})
-    ratio = error / scale_of(scale, scored.features)
-    quantiles = {str(level): _quantile(ratio, level) for level in LEVELS}
-    return msgspec.structs.replace(scale, quantiles=quantiles)
+    ratio = known.values / scale_of(scale, features)
+    columns = _quantile_columns(name, features, len(knots))
+    design = np.stack([features[column] for column in columns], axis=1)
+
+    def ends(share: float) -> dict[str, float]:
+        found = quantile_regression(design, ratio, share, known.weights)
+        return dict(zip(columns, map(float, found)))
+
+    quantiles = {}
+    for level in LEVELS:
+        low, high = tails(name, error, level)
+        quantiles[str(level)] = Ends(high=ends(high), low={} if low is None else ends(low))
+    return ErrorScale(coefficients=coefficients, quantiles=quantiles)
 
 
-def check(predictions: dict[str, Predictions]) -> dict[str, dict]:
-    """The entry "calibration" of a model card: how often bounds from the other folds hold.
-
-    Returns, for each property and quantity, "coverage" {level: share}, the same "by_system" and
-    "by_size" (thirds of the predicted tensor's norm), "width" and "median_width" {level: mean or
-    median bound over the constant one from the same crystals} and "constant_coverage" of the
-    latter; for the property "flagged": share, mean relative error, and that of the others.
-    """
-    return {
-        name: {
-            quantity: _checked(name, scored.rows(rows), error[rows])
-            for quantity, error in errors(name, scored).items()
-            if len(rows := np.flatnonzero(np.isfinite(error)))
-        }
-        | {"flagged": _flagged(name, scored)}
-        for name, scored in by_quantity(predictions).items()
-    }
+def tails(name: str, error: str, level: float) -> tuple[float | None, float]:
+    """Shares of the errors below the ends of an interval of this level; None for an error without
+    a sign, which has no lower end."""
+    if error == RELATIVE:
+        return None, level
+    share = _scalar(name, error).above if level == max(LEVELS) else 0.5
+    above = (1 - level) * share
+    return 1 - level - above, 1 - above
 
 
-def _checked(name: str, scored: Predictions, error: np.ndarray) -> dict:
-    """How often bounds of an error (n,) hold, each from the crystals of the other parts."""
-    groups = {
-        "by_system": np.array([record.crystal_system for record in scored.records]),
-        "by_size": _thirds(np.linalg.norm(scored.predicted, axis=(1, 2))),
-    }
-    bounds = {level: np.empty(len(error)) for level in LEVELS}
-    constant = {level: np.empty(len(error)) for level in LEVELS}
-    for held, rest in _left_out(scored):
-        scale = fit_scale(name, scored.rows(rest), error[rest])
-        for level, values in bounds_of(scale, scored.rows(held).features).items():
-            bounds[level][held] = values
-            constant[level][held] = _quantile(error[rest], level)
-    return _coverage(error, bounds, groups) | {
-        "width": _ratio(bounds, constant, np.mean),
-        "median_width": _ratio(bounds, constant, np.median),
-        "constant_coverage": _shares(error, constant, slice(None)),
-    }
+def _scalar(name: str, scalar: str) -> Scalar:
+    return next(s for s in QUANTITIES[name].scalars if s.name == scalar)
 
 
-def _flagged(name: str, scored: Predictions) -> dict[str, float | None]:
-    """Share of the crystals that would be flagged, and the mean errors of these and the others."""
-    error = errors(name, scored)[RELATIVE]
-    flagged = np.zeros(len(error), dtype=bool)
-    for held, rest in _left_out(scored):
-        scale = fit_scale(name, scored.rows(rest), error[rest])
-        above = np.quantile(scale_of(scale, scored.rows(rest).features), 1 - FLAGGED)
-        flagged[held] = scale_of(scale, scored.rows(held).features) > above
-    return {
-        "share": float(flagged.mean()),
-        "mean_relative": _mean(error[flagged]),
-        "mean_relative_of_the_others": _mean(error[~flagged]),
-    }
+def _scale_columns(name: str) -> list[str]:
+    target = targets()[QUANTITIES[name].trained_on]
+    assert isinstance(target, TensorTarget)
+    return [CONSTANT, STRAIN, *target.error_columns(), *CHEMICAL_CLASSES]
 
 
-def by_quantity(predictions: dict[str, Predictions]) -> dict[str, Predictions]:
-    """Quantity -> predictions; those of inverses follow, also of the true tensors."""
-    out = {}
-    for name, quantity in offered().items():
-        if quantity.trained_on not in predictions:
-            continue
-        scored = predictions[quantity.trained_on]
-        if quantity.inverse_of:
-            inverses = np.linalg.inv(scored.predicted), np.linalg.inv(scored.target)
-            scored = Predictions(scored.records, *inverses, scored.features)
-        out[name] = scored
-    return out
+def _quantile_columns(name: str, features: Mapping[str, np.ndarray], knots: int) -> list[str]:
+    """Those in each of which a share of errors lies below an end: classes and systems, but the
+    largest of either, with which the constant deals, and those with hardly a crystal."""
+    columns = [CONSTANT]
+    for groups in (CHEMICAL_CLASSES, CRYSTAL_SYSTEMS):
+        counts = {group: features[group].sum() for group in groups}
+        largest = max(counts, key=lambda group: counts[group])
+        columns += [g for g, count in counts.items() if g != largest and count >= FEWEST]
+    columns += [f"{name} size", *(f"{name} size above {i}" for i in range(knots))]
+    columns += [c for c in (STRAIN, f"{QUANTITIES[name].trained_on} novelty") if c in features]
+    return columns
 
 
-def _left_out(scored: Predictions) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Indices of the crystals of each part, and of all others."""
-    parts = _parts(scored)
-    for part in np.unique(parts):
-        yield np.flatnonzero(parts == part), np.flatnonzero(parts != part)
-
-
-def _mean(values: np.ndarray) -> float | None:
-    return float(values.mean()) if len(values) else None
-
-
-def _parts(scored: Predictions) -> np.ndarray:
-    """The part (n,) that each crystal is left out with: its fold, or, where there is only one fold,
-    a fifth of the compositions."""
-    folds = np.array([record.fold for record in scored.records])
-    if len(set(folds.tolist())) > 1:
-        return folds
-    formulas = sorted({record.reduced_formula for record in scored.records})
-    return np.array([formulas.index(record.reduced_formula) % 5 for record in scored.records])
-
-
-def _quantile(values: np.ndarray, level: float) -> float:
-    """The conformal quantile: holds for a further crystal with at least the probability `level`."""
-    n = len(values)
-    return float(np.quantile(values, min(1, np.ceil((n + 1) * level) / n), method="higher"))
-
-
-def _thirds(values: np.ndarray) -> np.ndarray:
-    edges = np.quantile(values, [1 / 3, 2 / 3])
-    return np.array(["small", "middle", "large"])[np.searchsorted(edges, values)]
-
-
-def _shares(error: np.ndarray, bounds: dict[float, np.ndarray], chosen) -> dict[str, float]:
-    return {str(q): float((error <= bound)[chosen].mean()) for q, bound in bounds.items()}
-
-
-def _coverage(error: np.ndarray, bounds: dict, groups: dict[str, np.ndarray]) -> dict:
-    in_groups = {
-        kind: {str(label): _shares(error, bounds, labels == label) for label in np.unique(labels)}
-        for kind, labels in groups.items()
-    }
-    return {"coverage": _shares(error, bounds, slice(None))} | in_groups
-
-
-def _ratio(bounds: dict, constant: dict, statistic: Callable) -> dict[str, float]:
-    return {str(q): float(statistic(bounds[q]) / statistic(constant[q])) for q in bounds}
+def _ridge(design: np.ndarray, values: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Weighted least squares (p,), the first column's coefficient free, those of the others, once
+    all have unit variance, drawn to zero."""
+    mean, width = design.mean(axis=0), design.std(axis=0)
+    mean[0] = 0
+    width[width == 0] = 1
+    columns = (design - mean) / width
+    penalty = RIDGE * weights.sum() * np.eye(len(mean))
+    penalty[0, 0] = 0
+    solution = np.linalg.solve(
+        columns.T @ (weights[:, None] * columns) + penalty, columns.T @ (weights * values)
+    )
+    coefficients = solution / width
+    coefficients[0] -= coefficients @ mean
+    return coefficients

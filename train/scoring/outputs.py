@@ -1,16 +1,17 @@
 """What trained networks say about the crystals of a database, beside what is true."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 import torch
 
 from ase_eqtensor.errors import DataError
+from ase_eqtensor.models.features import Told, error_features
+from ase_eqtensor.models.fingerprints import Fingerprints
 from ase_eqtensor.models.store import Model
-from ase_eqtensor.models.uncertainty import error_features
 from ase_eqtensor.network.ensemble import select
-from ase_eqtensor.network.model import TensorNetwork
+from ase_eqtensor.network.model import Reading, TensorNetwork
 from ase_eqtensor.quantities import Density
 from ase_eqtensor.train.fitting.samples import (
     Sample,
@@ -64,21 +65,35 @@ def compare(
     network: TensorNetwork,
     samples: Sequence[Sample],
     trained: Iterable[Record] | None = None,
+    fingerprints: Fingerprints | None = None,
 ) -> dict[str, Predictions]:
     """Target -> predictions, for every target that some of the crystals have and the network knows.
 
     `trained` are the training records of the network, all members of which left out the same fold;
-    with them come features of the errors, and the trivial answer.
+    with them come features of the errors, and the trivial answer. `fingerprints` are those of the
+    same members.
     """
-    outputs, predicted = _outputs(network, samples)
+    reading, tensors = read(network, samples)
+    predicted = {
+        name: target.predicted(tensors).numpy()
+        for name, target in targets().items()
+        if target.quantity.name in tensors
+    }
     features: dict[str, np.ndarray] = {}
     middles: dict[str, np.ndarray] = {}
     if trained is not None:
         trained = list(trained)
         atoms = [sample.record.atoms for sample in samples]
-        cells = [a.numbers for a in atoms], [a.get_volume() for a in atoms]
-        folds = [0] * network.architecture.members
-        features = error_features(outputs, folds, *cells, element_counts(trained))
+        told = Told.of(
+            reading,
+            [0] * network.architecture.members,
+            [a.numbers for a in atoms],
+            [a.get_volume() for a in atoms],
+            [sample.record.crystal_system for sample in samples],
+            {name: values.numpy() for name, values in tensors.items()},
+            fingerprints,
+        )
+        features = error_features(told, element_counts(trained))
         middles = _medians(trained)
     predictions = {}
     for name in dict.fromkeys(name for s in samples for name in s.values if name in predicted):
@@ -103,44 +118,41 @@ def _medians(records: Iterable[Record]) -> dict[str, np.ndarray]:
     return {name: np.median(column, axis=0) for name, column in values.items()}
 
 
-def _outputs(
+def read(
     network: TensorNetwork, samples: Sequence[Sample]
-) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
-    """Head -> arrays (M, n, ...) of the M members, and target -> predicted values (n, ...)."""
-    heads: dict[str, list[torch.Tensor]] = {}
-    values: dict[str, list[torch.Tensor]] = {}
+) -> tuple[Reading, dict[str, torch.Tensor]]:
+    """What the network says of n crystals, and the tensors that follow: quantity ->
+    (n, *form.shape)."""
+    readings: list[Reading] = []
+    tensors: dict[str, list[torch.Tensor]] = {}
     with torch.inference_mode():
         for batch in loader(samples, 64):
-            arrays = network.head_outputs(batch.graph)
-            means = {name: array.mean(0) for name, array in arrays.items()}
-            tensors = network.tensors(means, batch.graph.polar)
-            for name, array in arrays.items():
-                heads.setdefault(name, []).append(array)
-            for name, value in _predicted(tensors).items():
-                values.setdefault(name, []).append(value)
-    return (
-        {name: torch.cat(parts, 1).numpy() for name, parts in heads.items()},
-        {name: torch.cat(parts).numpy() for name, parts in values.items()},
+            readings.append(network.read(batch.graph))
+            means = {name: array.mean(0) for name, array in readings[-1].arrays.items()}
+            for name, value in network.tensors(means, batch.graph.polar).items():
+                tensors.setdefault(name, []).append(value)
+    strains = [r.strain for r in readings if r.strain is not None]
+    reading = Reading(
+        {name: torch.cat([r.arrays[name] for r in readings], 1) for name in readings[0].arrays},
+        torch.cat([r.invariants for r in readings], 1),
+        torch.cat(strains, 1) if strains else None,
     )
-
-
-def _predicted(tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """Target -> values (B, ...), of those whose quantity is among the network's tensors."""
-    return {
-        name: target.predicted(tensors)
-        for name, target in targets().items()
-        if target.quantity.name in tensors
-    }
+    return reading, {name: torch.cat(parts) for name, parts in tensors.items()}
 
 
 def out_of_fold(
-    model: Model, records: Sequence[Record], part: str = "test"
+    model: Model,
+    records: Sequence[Record],
+    part: str = "test",
+    fingerprints: Fingerprints | None = None,
 ) -> dict[str, Predictions]:
     """Predictions for the val or test part of every fold that members of the model left out, by
     those members; keys are targets.
 
-    Tensors are predicted always, other targets if the model was trained on their data set. Raises
-    DataError if the part is empty.
+    Tensors are predicted always, other targets if the model was trained on their data set.
+    `fingerprints`, of all members, tell how far the crystals are from what a member learnt.
+
+    Raises DataError if the part is empty.
     """
     datasets = model.card.recipe["datasets"]
     scored = [r for r in records if r.dataset in datasets or DATASETS[r.dataset].holds_tensors]
@@ -150,19 +162,24 @@ def out_of_fold(
         if not getattr(parts, part):
             raise DataError(f"no crystal to score is in the {part} part of fold {fold}")
         samples = prepare(getattr(parts, part), model.network.architecture.cutoff)
-        network = select(model.network, model.members_without(fold))
+        members = model.members_without(fold)
         trained = [r for r in parts.train if r.dataset in datasets]
-        for name, predictions in compare(network, samples, trained).items():
+        own = fingerprints and fingerprints.select(members)
+        for name, predictions in compare(
+            select(model.network, members), samples, trained, own
+        ).items():
             collected.setdefault(name, []).append(predictions)
     return {name: _joined(parts) for name, parts in collected.items()}
 
 
 def _joined(parts: list[Predictions]) -> Predictions:
     constants = [part.constant for part in parts if part.constant is not None]
+    # a fold that one member left out has no spread
+    common = [n for n in parts[0].features if all(n in part.features for part in parts)]
     return Predictions(
         [record for part in parts for record in part.records],
         np.concatenate([part.predicted for part in parts]),
         np.concatenate([part.target for part in parts]),
-        {name: np.concatenate([p.features[name] for p in parts]) for name in parts[0].features},
+        {name: np.concatenate([p.features[name] for p in parts]) for name in common},
         np.concatenate(constants) if len(constants) == len(parts) else None,
     )

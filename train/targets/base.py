@@ -12,8 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from ase_eqtensor.models.card import DISTANCE
+from ase_eqtensor.models.uncertainty import RELATIVE
 from ase_eqtensor.quantities import Density, Quantity
-from ase_eqtensor.tensors.comparison import relative_loss
+from ase_eqtensor.tensors.comparison import relative_errors, relative_loss
 from ase_eqtensor.tensors.forms import Form
 from ase_eqtensor.train.record import Record, Rejection
 from ase_eqtensor.train.targets import metrics
@@ -59,6 +61,13 @@ class Target(ABC):
         `anisotropy` weighs the directions of tensors."""
         return self.errors(predicted, value).mean()
 
+    def deviations(
+        self, predicted: np.ndarray, true: np.ndarray, density: Density
+    ) -> dict[str, np.ndarray]:
+        """Errors (n,) by which bounds are calibrated, by their names in `Calibrated.scales`, of
+        predicted and true values (n, ...); none of a target that bounds are not made of."""
+        return {}
+
     @abstractmethod
     def figures(self, predicted: np.ndarray, true: np.ndarray, density: Density) -> dict:
         """Figures of merit of n crystals, from predicted and true values (n, ...)."""
@@ -89,13 +98,18 @@ class WholeTensor(Target):
     def loss(self, predicted: torch.Tensor, value: torch.Tensor, anisotropy: float) -> torch.Tensor:
         return tensor_loss(self.quantity.form, predicted, value, anisotropy)
 
+    def deviations(
+        self, predicted: np.ndarray, true: np.ndarray, density: Density
+    ) -> dict[str, np.ndarray]:
+        return tensor_deviations(self.quantity, predicted, true, density)
+
 
 @dataclass(frozen=True, eq=False)
 class TensorTarget(WholeTensor):
     """The tensor of a quantity from first principles.
 
-    features: what the scale of its error may depend on, see `error_features`; by default what the
-        quantity's own heads give.
+    features: what the scale of its error may depend on beside rarity and distance, see
+        `error_features`; by default what the quantity's own heads give.
     """
 
     features: tuple[str, ...] = ()
@@ -132,13 +146,30 @@ class TensorTarget(WholeTensor):
 
     def error_columns(self) -> tuple[str, ...]:
         """Names of the features that the scale of its error may depend on."""
+        name = self.quantity.name
+        own = [f"{name} rarity", f"{name} novelty", name + DISTANCE]
         if self.features:
-            return self.features
-        columns = ["packing", "transition metals", f"{self.quantity.name} rarity"]
+            return (*self.features, *own)
+        columns = ["packing", "transition metals", *own]
         for head in self.quantity.heads:
             columns += [f"{head.name} spread", f"{head.name} anisotropy"]
             columns += [f"{head.name} level"] if head.form.scalars else []
         return tuple(columns)
+
+
+def tensor_deviations(
+    quantity: Quantity, predicted: np.ndarray, true: np.ndarray, density: Density
+) -> dict[str, np.ndarray]:
+    """ "relative_error" of tensors (n, *form.shape) and ln (true - least) / (predicted - least) of
+    their scalars, each (n,); NaN where a crystal has no such scalar."""
+    deviations = {RELATIVE: relative_errors(predicted, true)}
+    values = [quantity.scalar_values(side, density) for side in (predicted, true)]
+    for scalar in quantity.scalars:
+        if scalar.least is not None:
+            with np.errstate(divide="ignore", invalid="ignore"):
+                above = [side[scalar.name] - scalar.least for side in values]
+                deviations[scalar.name] = np.log(above[1] / above[0])
+    return deviations
 
 
 def tensor_loss(

@@ -51,11 +51,9 @@ def _unphysical(record: Record, targets: dict[str, np.ndarray]) -> str:
 
 ELECTRONIC_TARGET = TensorTarget(
     ELECTRONIC,
-    features=(*_FEATURES, "electronic anisotropy", "electronic_dielectric_tensor rarity"),
+    features=(*_FEATURES, "electronic anisotropy"),
 )
-TOTAL_TARGET = TensorTarget(
-    TOTAL, features=(*_FEATURES, "ionic anisotropy", "dielectric_tensor rarity")
-)
+TOTAL_TARGET = TensorTarget(TOTAL, features=(*_FEATURES, "ionic anisotropy"))
 DIELECTRIC = DataSet(
     "dielectric",
     {ELECTRONIC.name: ELECTRONIC.shape, TOTAL.name: TOTAL.shape},

@@ -44,6 +44,11 @@ class ModuliTarget(Target):
     def errors(self, predicted: torch.Tensor, value: torch.Tensor) -> torch.Tensor:
         return (predicted / value).log().abs().mean(1)
 
+    def deviations(
+        self, predicted: np.ndarray, true: np.ndarray, density: Density
+    ) -> dict[str, np.ndarray]:
+        return dict(zip((K, G), np.log(true / predicted).T))
+
     def figures(self, predicted: np.ndarray, true: np.ndarray, density: Density) -> dict:
         error = np.abs(predicted - true)
         with np.errstate(divide="ignore"):  # a quarantined K or G may be 0; the median bears it
@@ -120,7 +125,6 @@ STIFFNESS_TARGET = TensorTarget(
         "stiffness spread",
         "stiffness shear",
         "stiffness anisotropy",
-        "elasticity_tensor rarity",
         "packing",
         "transition metals",
         "stiffness level",

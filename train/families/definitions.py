@@ -1,0 +1,68 @@
+"""Families of crystals that are left out of training altogether: chemistry that a model has never
+seen."""
+
+from collections.abc import Callable
+
+from ase import Atoms
+from ase.geometry.dimensionality import analyze_dimensionality
+
+from ase_eqtensor.crystal.periodic_table import element
+from ase_eqtensor.train.fitting.fit import TrainingSamples
+from ase_eqtensor.train.fitting.samples import Sample
+from ase_eqtensor.train.targets import DATASETS
+
+METALS_3D = range(21, 31)
+LANTHANOIDS, ACTINOIDS = range(57, 72), range(89, 104)
+
+
+def _has(*numbers: int) -> Callable[[Atoms], bool]:
+    return lambda atoms: not set(numbers).isdisjoint(atoms.numbers)
+
+
+def _layered(atoms: Atoms) -> bool:
+    try:
+        likeliest, *_ = analyze_dimensionality(atoms, method="RDA")
+    except TypeError:  # of ASE, where no bond that it tries is long enough, as in solid neon
+        return False
+    return likeliest.dimtype == "2D"
+
+
+def _metallic(atoms: Atoms) -> bool:
+    return all(element(z).metal for z in set(atoms.numbers.tolist()))
+
+
+OXYGEN, HALOGENS = _has(8), _has(9, 17, 35, 53)
+FAMILIES: dict[str, Callable[[Atoms], bool]] = {
+    "halides": HALOGENS,
+    "oxides of 3d metals": lambda atoms: OXYGEN(atoms) and _has(*METALS_3D)(atoms),
+    "hydrides": _has(1),
+    "layered crystals": _layered,
+    "carbides and nitrides": lambda atoms: (
+        _has(6, 7)(atoms) and not (OXYGEN(atoms) or HALOGENS(atoms) or _has(1)(atoms))
+    ),
+    "intermetallics of f elements": lambda atoms: (
+        _metallic(atoms) and _has(*LANTHANOIDS, *ACTINOIDS)(atoms)
+    ),
+    "aluminium": _has(13),
+    "lithium": _has(3),
+    "selenium": _has(34),
+    "oxygen": OXYGEN,
+}
+
+
+def without(samples: list[Sample], family: str) -> tuple[TrainingSamples, list[Sample]]:
+    """What a run trains on and is validated on, and the family's crystals.
+
+    No composition of the family is trained on, in whatever structure; rows that follow from others
+    are not scored.
+    """
+    belongs = {id(s): FAMILIES[family](s.record.atoms) for s in samples}
+    own = [s for s in samples if belongs[id(s)] and not DATASETS[s.record.dataset].derived]
+    formulas = {s.record.reduced_formula for s in own}
+    rest = [
+        s
+        for s in samples
+        if not (belongs[id(s)] or s.record.reduced_formula in formulas or s.record.quarantine)
+    ]
+    train, val = ([s for s in rest if s.record.in_val == part] for part in (False, True))
+    return TrainingSamples(train, val), [s for s in own if not s.record.quarantine]
