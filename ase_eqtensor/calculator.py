@@ -39,8 +39,8 @@ class EqTensorCalculator(AdjustableCalculator):
     Args:
         model: None for the default model, the name of a shipped one, the path of a .safetensors
             file with its JSON card, or a loaded `Model`.
-        device, dtype, project, reduce_cell, symprec, allow_untrained_elements, prefer_known: how it
-            is run, see `Settings`.
+        device, dtype, project, reduce_cell, symprec, allow_untrained_elements, prefer_known, level:
+            how it is run, see `Settings`.
 
     Raises (when a property is asked for):
         StructureError: the atoms are not a bulk crystal that the model can describe.
@@ -67,6 +67,7 @@ class EqTensorCalculator(AdjustableCalculator):
         symprec: float = DEFAULTS.symprec,
         allow_untrained_elements: bool = DEFAULTS.allow_untrained_elements,
         prefer_known: bool = DEFAULTS.prefer_known,
+        level: str = DEFAULTS.level,
     ):
         super().__init__()
         chosen = Settings(
@@ -77,6 +78,7 @@ class EqTensorCalculator(AdjustableCalculator):
             symprec=symprec,
             allow_untrained_elements=allow_untrained_elements,
             prefer_known=prefer_known,
+            level=level,
         )
         self._run(model, chosen)
 

@@ -115,6 +115,24 @@ class UnfamiliarWarning(EqTensorWarning):
     flag = "unlike_training_data"
 
 
+class StrainedWarning(EqTensorWarning):
+    """The atoms are much closer together, or farther apart, than such atoms are at rest."""
+
+    flag = "far_from_rest"
+
+
+class UnstableWarning(EqTensorWarning):
+    """The crystal may not resist some strain; a predicted stiffness cannot say so."""
+
+    flag = "possibly_unstable"
+
+
+class SoftModeWarning(EqTensorWarning):
+    """The ionic part of the permittivity may be large, and far larger than predicted."""
+
+    flag = "soft_mode_possible"
+
+
 class UnknownSettingWarning(EqTensorWarning):
     """A calculator was told to set something that is no setting of it, and ignored it."""
 

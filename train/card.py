@@ -84,7 +84,8 @@ def _held(entry: dict, kind: str) -> list[float]:
 def groups(card: Card, kind: str) -> str:
     """Share in % of the 90 % bounds that hold in each group of a kind, "by_class" or "by_family",
     and the number of crystals; the worst group first."""
-    columns, cells = [], {}
+    columns: list[str] = []
+    cells: dict[str, dict[str, tuple[float, int]]] = {}
     for name, quantity in QUANTITIES.items():
         calibrated = card.calibration_of(name)
         errors = {RELATIVE: ""} | {s.name: s.symbol for s in quantity.scalars}

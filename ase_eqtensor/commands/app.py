@@ -48,6 +48,9 @@ SETTINGS = {
             help="Give the first-principles tensors of structures in the training data.",
         ),
     ],
+    "level": Annotated[
+        str, typer.Option(help='"first principles", or "measured": as a measurement finds them.')
+    ],
 }
 
 

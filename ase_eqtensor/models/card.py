@@ -70,6 +70,34 @@ class Calibrated(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     knots: list[float] = []
 
 
+class Measured(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """What a measurement would find of a quantity, beside first principles.
+
+    shift: coefficients of features, whose sum is the logarithm of a factor, see `corrected`.
+    quantiles: "relative_error" or the name of a scalar -> level, as text, -> ends of the error that
+        is left, in units of its scale from first principles.
+    rates: scalar -> cross-validated "crystals", "median_error" (relative), "uncorrected" (the same
+        of first principles) and "coverage" of the 90 % bounds.
+    """
+
+    shift: dict[str, float]
+    quantiles: dict[str, dict[str, Ends]]
+    rates: dict[str, dict[str, float]]
+
+
+class Suspicion(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """A flag that a linear function of features raises, see models/uncertainty.py.
+
+    coefficients: of features. above: value above which the flag is raised.
+    rates: out of fold, "caught" (share of the crystals that deserve it), "false_alarms" (share of
+        the others), and "deserving" and "others", their numbers.
+    """
+
+    coefficients: dict[str, float]
+    above: float
+    rates: dict[str, float]
+
+
 class Card(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """Everything about a model but its weights. All fields are written, and asked for on loading.
 
@@ -84,6 +112,8 @@ class Card(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     figures: "val" or "out_of_fold" -> target -> figures. by_fold: the same for each fold.
     uncertainty: quantity -> error estimates; empty for a model that was never calibrated.
     calibration: quantity -> how often these bounds hold.
+    suspicions: flag -> when it is raised.
+    measured: quantity -> what a measurement would find.
     data_citation, intended_use, limits: for people.
     """
 
@@ -100,6 +130,8 @@ class Card(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     by_fold: list[dict[str, int | Figures]] = []
     uncertainty: dict[str, Calibrated] = {}
     calibration: dict[str, dict[str, Shares]] = {}
+    suspicions: dict[str, Suspicion] = {}
+    measured: dict[str, Measured] = {}
     data_citation: list[str] = []
     intended_use: str = ""
     limits: list[str] = []

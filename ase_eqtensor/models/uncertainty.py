@@ -12,11 +12,12 @@ members never saw (train/scoring/calibration.py) and lie in the model's card.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
 from ..quantities import QUANTITIES
-from .card import Calibrated, Card, ErrorScale
+from .card import Calibrated, Card, ErrorScale, Measured, Suspicion
 from .features import Told, error_features, hinges
 from .fingerprints import Fingerprints
 
@@ -90,17 +91,52 @@ def bounds_of(
     return bounds
 
 
+def corrected(
+    name: str,
+    tensors: np.ndarray,
+    measured: Mapping[str, Measured],
+    features: Mapping[str, np.ndarray],
+) -> np.ndarray:
+    """Tensors (B, n, n) of a quantity, in the network's form, as a measurement would find them: the
+    distance from the least possible one is multiplied by a factor that depends on the size."""
+    quantity = QUANTITIES[name]
+    shift = linear(measured[quantity.trained_on].shift, features)
+    return quantity.scaled(tensors, np.exp(-shift if quantity.inverse_of else shift))
+
+
+def measured_scales(scales: Mapping[str, ErrorScale], measured: Measured) -> dict[str, ErrorScale]:
+    """The scales of errors from first principles, with the quantiles of measured ones."""
+    return {
+        error: ErrorScale(coefficients=scales[error].coefficients, quantiles=quantiles)
+        for error, quantiles in measured.quantiles.items()
+        if error in scales
+    }
+
+
+class Estimate(NamedTuple):
+    """What is known of the errors of one crystal.
+
+    uncertainty: quantity -> how far off it may be. suspicions: flags that are raised.
+    """
+
+    uncertainty: dict[str, Uncertainty]
+    suspicions: frozenset[str] = frozenset()
+
+
 @dataclass(frozen=True)
 class ErrorModel:
     """Calibrated error scales of all quantities.
 
-    calibrated: quantity -> its entry in the model card.
+    calibrated: quantity -> its entry in the model card. suspicions: flag -> the same.
+    measured: quantity -> the same.
     counts: quantity -> atomic number -> training crystals.
     folds: the fold that each member left out.
     fingerprints: of the training crystals; None of a model that was calibrated without.
     """
 
     calibrated: Mapping[str, Calibrated]
+    suspicions: Mapping[str, Suspicion]
+    measured: Mapping[str, Measured]
     counts: Mapping[str, Mapping[int, float]]
     folds: list[int]
     fingerprints: Fingerprints | None = None
@@ -111,24 +147,54 @@ class ErrorModel:
         if not card.calibrated:
             return None
         folds = [member.fold for member in card.members]
-        return cls(card.uncertainty, card.elements, folds, fingerprints)
+        return cls(
+            card.uncertainty,
+            card.suspicions,
+            card.measured,
+            card.elements,
+            folds,
+            fingerprints,
+        )
+
+    def as_measured(self, told: Told) -> dict[str, np.ndarray]:
+        """Quantity -> (B, *form.shape), what a measurement would find, of those of which that is
+        known."""
+        features = error_features(told, self.counts)
+        return {
+            name: corrected(name, tensors, self.measured, features)
+            for name, tensors in told.tensors.items()
+            if QUANTITIES[name].trained_on in self.measured
+        }
 
     def estimate(
-        self, told: Told, scalars: Mapping[str, np.ndarray]
-    ) -> list[dict[str, Uncertainty]]:
-        """Quantity -> uncertainty of each of B crystals.
+        self, told: Told, scalars: Mapping[str, np.ndarray], measured: bool = False
+    ) -> "list[Estimate]":
+        """What is known of the errors of each of B crystals.
 
         Args:
             told: crystals and what the network says of them.
             scalars: name -> values (B,) of the predicted scalars.
+            measured: whether these are corrected values, and errors those of measured ones.
         """
         features = error_features(told, self.counts)
-        results: list[dict[str, Uncertainty]] = [{} for _ in told.numbers]
+        raised = {
+            flag: linear(suspicion.coefficients, features) > suspicion.above
+            for flag, suspicion in self.suspicions.items()
+        }
+        results = [
+            Estimate({}, frozenset(flag for flag, crystals in raised.items() if crystals[i]))
+            for i in range(len(told.numbers))
+        ]
         for name, entry in self.calibrated.items():
+            if measured and QUANTITIES[name].trained_on not in self.measured:
+                continue
             known = features | hinges(name, features, entry.knots)
-            bounds = {error: bounds_of(scale, known) for error, scale in entry.scales.items()}
+            scales = entry.scales
+            if measured:
+                scales = measured_scales(scales, self.measured[QUANTITIES[name].trained_on])
+            bounds = {error: bounds_of(scale, known) for error, scale in scales.items()}
             flagged = scale_of(entry.scales[RELATIVE], known) > entry.unfamiliar_above
-            calibrated = [s for s in QUANTITIES[name].scalars if s.name in entry.scales]
+            calibrated = [s for s in QUANTITIES[name].scalars if s.name in scales]
             for i, result in enumerate(results):
                 ends = {
                     error: {q: (float(low[i]), float(high[i])) for q, (low, high) in levels.items()}
@@ -141,7 +207,7 @@ class ErrorModel:
                     for scalar in calibrated
                 }
                 relative = {level: high for level, (_, high) in ends[RELATIVE].items()}
-                result[name] = Uncertainty(relative, intervals, bool(flagged[i]))
+                result.uncertainty[name] = Uncertainty(relative, intervals, bool(flagged[i]))
         return results
 
 

@@ -65,7 +65,7 @@ def _symmetric_bounds(card: dict) -> dict:
         }
         for name, entry in card["uncertainty"].items()
     }
-    return card | {"format": 4, "uncertainty": uncertainty}
+    return card | {"format": 4, "uncertainty": uncertainty, "suspicions": {}, "measured": {}}
 
 
 def _coefficients(coefficients: dict[str, float], members: int) -> dict[str, float]:

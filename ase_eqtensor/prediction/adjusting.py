@@ -48,7 +48,7 @@ class AdjustableCalculator(SharedCalculator):
     predictor: Predictor
     device, dtype, project = Setting(), Setting(), Setting()
     reduce_cell, symprec, allow_untrained_elements = Setting(), Setting(), Setting()
-    prefer_known = Setting()
+    prefer_known, level = Setting(), Setting()
 
     @property
     def model(self) -> Model:

@@ -1,6 +1,6 @@
 """Runs a model on crystals: preparation, network, projection, uncertainty."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -9,26 +9,22 @@ import torch
 from ase import Atoms
 from tqdm import tqdm
 
-from ..crystal.formula import composition
 from ..crystal.graph import collate
-from ..crystal.validation import describe
 from ..errors import (
     EqTensorError,
-    EqTensorWarning,
-    MetalWarning,
     ModelError,
-    UnfamiliarWarning,
     located,
 )
 from ..models.features import Told
 from ..models.store import Model
-from ..models.uncertainty import Uncertainty
+from ..models.uncertainty import Estimate
 from ..network.model import Reading
 from ..quantities import Density, heads
 from .known import Known, known_values
+from .notices import Notices
 from .prediction import Prediction
 from .preparation import Preparation, PreparedCrystal
-from .settings import Settings
+from .settings import FIRST_PRINCIPLES, MEASURED, Settings
 
 Labelled = tuple[str, Atoms, Prediction]
 BATCH_EDGES = 30_000  # edges in one pass through the network
@@ -41,7 +37,8 @@ class Predictor:
     model: the trained model; its network has the device and the precision of `settings` already.
     settings: see `Settings`.
 
-    Raises ModelError if known values are asked for of a model that lacks its training crystals.
+    Raises ModelError if known values are asked for of a model that lacks its training crystals, or
+    measured ones of a model that does not know of them.
     """
 
     model: Model
@@ -50,6 +47,11 @@ class Predictor:
     def __post_init__(self):
         if self.settings.prefer_known:
             _ = self.model.training_crystals  # found missing here, not in the middle of a list
+        if self.settings.level == MEASURED and not self.model.card.measured:
+            raise ModelError(
+                f"model {self.model.name!r} does not know what measurements find: leave level at "
+                f"{FIRST_PRINCIPLES!r}, or choose the default model"
+            )
 
     @property
     def symprec(self) -> float:
@@ -157,14 +159,15 @@ class Predictor:
             tensors = {
                 name: value.numpy() for name, value in network.tensors(mean, batch.polar).items()
             }
-        scalars = self._scalars(tensors, prepared)
-        uncertainties = self._uncertainties(reading, tensors, scalars, prepared)
+        estimates, tensors, scalars = self._estimates(reading, tensors, prepared)
+        strain = None if reading.strain is None else reading.strain.mean(0).tolist()
         return [
             self._assemble(
                 crystal,
                 {name: arrays[i] for name, arrays in tensors.items()},
                 {name: float(values[i]) for name, values in scalars.items()},
-                uncertainties[i],
+                estimates[i],
+                0.0 if strain is None else strain[i],
             )
             for i, crystal in enumerate(prepared)
         ]
@@ -182,16 +185,13 @@ class Predictor:
             scalars |= quantity.scalar_values(tensors[name], density)
         return scalars
 
-    def _uncertainties(
-        self,
-        reading: Reading,
-        tensors: Mapping[str, np.ndarray],
-        scalars: Mapping[str, np.ndarray],
-        prepared: list[PreparedCrystal],
-    ) -> list[dict[str, Uncertainty]]:
+    def _estimates(
+        self, reading: Reading, tensors: dict[str, np.ndarray], prepared: list[PreparedCrystal]
+    ) -> tuple[list[Estimate], dict[str, np.ndarray], dict[str, np.ndarray]]:
+        """Error estimates; tensors and scalars at the level that is asked for."""
         errors = self.model.error_model
         if errors is None:
-            return [{}] * len(prepared)
+            return [Estimate({})] * len(prepared), tensors, self._scalars(tensors, prepared)
         told = Told.of(
             reading,
             errors.folds,
@@ -201,14 +201,19 @@ class Predictor:
             tensors,
             errors.fingerprints,
         )
-        return errors.estimate(told, scalars)
+        measured = self.settings.level == MEASURED
+        if measured:
+            tensors = tensors | errors.as_measured(told)
+        scalars = self._scalars(tensors, prepared)
+        return errors.estimate(told, scalars, measured), tensors, scalars
 
     def _assemble(
         self,
         crystal: PreparedCrystal,
         arrays: Mapping[str, np.ndarray],
         scalars: Mapping[str, float],
-        uncertainty: Mapping[str, Uncertainty],
+        estimate: Estimate,
+        strain: float,
     ) -> Prediction:
         """The prediction of a crystal from the network's arrays (*form.shape) of its tensors."""
         tensors, refused = {}, dict(crystal.refused)
@@ -228,29 +233,14 @@ class Predictor:
         for value in known.values():
             told |= value.scalars
         uncertainty = {
-            name: uncertainty[name] for name in tensors if name in uncertainty and name not in known
+            name: estimate.uncertainty[name]
+            for name in tensors
+            if name in estimate.uncertainty and name not in known
         }
-        warnings = self._warnings(crystal, known)
-        # of what a metal does not have, nothing is left to be said
-        spoken_for = {
-            n for w in warnings if isinstance(w, MetalWarning) for n in w.properties or ()
-        }
-        unfamiliar = tuple(
-            name
-            for name, estimate in uncertainty.items()
-            if estimate.unfamiliar and name not in spoken_for
-        )
-        if unfamiliar:
-            warnings.append(
-                UnfamiliarWarning(
-                    f"{describe(crystal.atoms)} is unlike the training data of model "
-                    f"{self.model.name!r}: its {', '.join(unfamiliar)} may be off by far more than "
-                    "is usual. Look at `uncertainty` before you use it.",
-                    unfamiliar,
-                )
-            )
+        suspected = Notices(crystal, tensors.keys() - known.keys(), self.model)
+        warnings = suspected(estimate._replace(uncertainty=uncertainty), strain)
         sources = {name: value.source_id for name, value in known.items()}
-        return self._prediction(tensors, refused, tuple(warnings), told, uncertainty, sources)
+        return self._prediction(tensors, refused, warnings, told, uncertainty, sources)
 
     def _known(self, crystal: PreparedCrystal) -> dict[str, Known]:
         """Quantity of the model -> known value, if these are preferred."""
@@ -260,20 +250,6 @@ class Predictor:
         values = known_values(self.model.seen(crystal.atoms, self.symprec), group)
         return {name: value for name, value in values.items() if name in self.model.quantities}
 
-    def _warnings(
-        self, crystal: PreparedCrystal, known: Collection[str] = ()
-    ) -> list[EqTensorWarning]:
-        """Those of the preparation, as far as they do not concern known tensors only; a crystal
-        whose composition is that of an insulator in the training data is no metal, whatever its
-        composition suggests."""
-        warnings = [
-            w for w in crystal.warnings if w.properties is None or set(w.properties) - set(known)
-        ]
-        if any(isinstance(warning, MetalWarning) for warning in warnings):
-            if composition(crystal.graph.numbers) in self.model.known_insulators:
-                warnings = [w for w in warnings if not isinstance(w, MetalWarning)]
-        return warnings
-
     def _prediction(
         self, tensors=None, refused=None, warnings=(), scalars=None, uncertainty=None, known=None
     ) -> Prediction:
@@ -281,6 +257,7 @@ class Predictor:
             "model": self.model.name,
             "sha256": self.model.sha256,
             "level_of_theory": self.model.level_of_theory,
+            "level": self.settings.level,
         }
         return Prediction(
             tensors or {},

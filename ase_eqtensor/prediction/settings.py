@@ -9,6 +9,7 @@ from ..crystal.symmetry import DEFAULT_SYMPREC, MAX_SYMPREC
 from ..errors import SettingError
 
 DTYPES = ("float32", "float64")
+FIRST_PRINCIPLES, MEASURED = LEVELS = ("first principles", "measured")
 
 
 def devices() -> list[str]:
@@ -34,9 +35,12 @@ class Settings:
         warning, instead of refusing that quantity.
     prefer_known: where the training data have the first-principles tensor of this very structure,
         give that, see `Prediction.known`.
+    level: "first principles", the level of theory of the training data, or "measured", what a
+        measurement at room temperature would find: tensors and bounds are corrected by what is
+        known of the difference.
 
-    Raises SettingError for a device that this machine lacks, and for a dtype or symprec that does
-    not exist.
+    Raises SettingError for a device that this machine lacks, for a dtype, symprec or level that
+    does not exist, and for settings that contradict each other.
     """
 
     device: str = "cpu"
@@ -46,6 +50,7 @@ class Settings:
     symprec: float = DEFAULT_SYMPREC
     allow_untrained_elements: bool = False
     prefer_known: bool = False
+    level: str = FIRST_PRINCIPLES
 
     def __post_init__(self):
         object.__setattr__(self, "device", str(self.device))  # of a torch.device
@@ -53,6 +58,13 @@ class Settings:
             _check_device(self.device)
         if self.dtype not in DTYPES:
             raise SettingError(f"dtype={self.dtype!r}: choose 'float32' or 'float64'")
+        if self.level not in LEVELS:
+            raise SettingError(f"level={self.level!r}: choose {' or '.join(map(repr, LEVELS))}")
+        if self.level == MEASURED and self.prefer_known:
+            raise SettingError(
+                "level='measured' and prefer_known=True: known values are those of first "
+                "principles; choose one of the two"
+            )
         if not 0 < self.symprec <= MAX_SYMPREC:
             raise SettingError(f"symprec={self.symprec!r}: choose a length in (0, {MAX_SYMPREC}] Å")
 

@@ -166,6 +166,7 @@ class Quantity:
     least_eigenvalue: which no eigenvalue of the network's array can fall below in a stable crystal;
         None if there is no such bound.
     insulators_only: whether metals have no such tensor.
+    may_soften: whether a soft vibration makes it larger without limit.
     inverse_of: the quantity that it is the inverse of. It is then not trained, stored or counted
         for itself, and `from_heads` gets the inverses of what the heads, all logarithms, say.
     file_key: name under which files keep it, which states the unit; by default `name`.
@@ -187,6 +188,7 @@ class Quantity:
     surfaces: tuple[Surface, ...] = ()
     least_eigenvalue: float | None = None
     insulators_only: bool = False
+    may_soften: bool = False
     inverse_of: "Quantity | None" = None
     file_key: str = ""
     offered: bool = True
@@ -221,6 +223,12 @@ class Quantity:
         """|P - T| / |T| of the user's arrays (*shape), Frobenius norms of the full tensors."""
         both = self.from_ase(np.stack([predicted, true]))
         return float(relative_errors(both[:1], both[1:])[0])
+
+    def scaled(self, arrays: np.ndarray, factor: np.ndarray) -> np.ndarray:
+        """Network's arrays (B, n, n), whose distance from the least possible one is multiplied by
+        `factor` (B,)."""
+        least = (self.least_eigenvalue or 0.0) * np.eye(arrays.shape[-1])
+        return least + factor[:, None, None] * (arrays - least)
 
     def scalar_values(self, arrays: np.ndarray, density: Density) -> dict[str, np.ndarray]:
         """Name of each scalar -> values (B,), of the network's arrays (B, *form.shape); NaN where

@@ -144,4 +144,5 @@ TOTAL = Quantity(
     surfaces=_ellipsoid("dielectric-tensor", _TOTAL_TITLE),
     least_eigenvalue=1.0,
     insulators_only=True,
+    may_soften=True,
 )

@@ -7,6 +7,7 @@ from hashlib import sha256
 import numpy as np
 
 from ase_eqtensor.quantities import offered
+from ase_eqtensor.train.folds import N_FOLDS
 from ase_eqtensor.train.scoring.outputs import Predictions
 from ase_eqtensor.train.targets import DATASETS, targets
 from ase_eqtensor.train.targets.base import WholeTensor, tensor_deviations
@@ -49,9 +50,14 @@ class Deviations:
 
     @property
     def parts(self) -> np.ndarray:
-        """(n,) number of the part in which a composition is left out; that of the folds is 5."""
-        digests = [int(sha256(formula.encode()).hexdigest(), 16) for formula in self.formulas]
-        return np.array([digest // 5 % PARTS for digest in digests])
+        """(n,) number of the part in which a composition is left out."""
+        return partition(self.formulas, PARTS)
+
+
+def partition(formulas: Iterable[str], parts: int) -> np.ndarray:
+    """(n,) part, 0 ... parts - 1, of each composition, independent of its fold."""
+    digests = [int(sha256(formula.encode()).hexdigest(), 16) for formula in formulas]
+    return np.array([digest // N_FOLDS % parts for digest in digests])
 
 
 Known = dict[str, dict[str, Deviations]]  # quantity -> error -> deviations

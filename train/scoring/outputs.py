@@ -73,28 +73,19 @@ def compare(
     with them come features of the errors, and the trivial answer. `fingerprints` are those of the
     same members.
     """
-    reading, tensors = read(network, samples)
+    features: dict[str, np.ndarray] = {}
+    middles: dict[str, np.ndarray] = {}
+    if trained is None:
+        tensors = read(network, samples)[1]
+    else:
+        trained = list(trained)
+        tensors, features = described(network, samples, trained, fingerprints)
+        middles = _medians(trained)
     predicted = {
         name: target.predicted(tensors).numpy()
         for name, target in targets().items()
         if target.quantity.name in tensors
     }
-    features: dict[str, np.ndarray] = {}
-    middles: dict[str, np.ndarray] = {}
-    if trained is not None:
-        trained = list(trained)
-        atoms = [sample.record.atoms for sample in samples]
-        told = Told.of(
-            reading,
-            [0] * network.architecture.members,
-            [a.numbers for a in atoms],
-            [a.get_volume() for a in atoms],
-            [sample.record.crystal_system for sample in samples],
-            {name: values.numpy() for name, values in tensors.items()},
-            fingerprints,
-        )
-        features = error_features(told, element_counts(trained))
-        middles = _medians(trained)
     predictions = {}
     for name in dict.fromkeys(name for s in samples for name in s.values if name in predicted):
         chosen = [i for i, sample in enumerate(samples) if name in sample.values]
@@ -107,6 +98,28 @@ def compare(
             np.broadcast_to(middles[name], true.shape) if name in middles else None,
         )
     return predictions
+
+
+def described(
+    network: TensorNetwork,
+    samples: Sequence[Sample],
+    trained: Iterable[Record],
+    fingerprints: Fingerprints | None,
+) -> tuple[dict[str, torch.Tensor], dict[str, np.ndarray]]:
+    """Tensors, quantity -> (n, *form.shape), and features of their errors; arguments as of
+    `compare`."""
+    reading, tensors = read(network, samples)
+    atoms = [sample.record.atoms for sample in samples]
+    told = Told.of(
+        reading,
+        [0] * network.architecture.members,
+        [a.numbers for a in atoms],
+        [a.get_volume() for a in atoms],
+        [sample.record.crystal_system for sample in samples],
+        {name: values.numpy() for name, values in tensors.items()},
+        fingerprints,
+    )
+    return tensors, error_features(told, element_counts(trained))
 
 
 def _medians(records: Iterable[Record]) -> dict[str, np.ndarray]:

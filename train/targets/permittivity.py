@@ -9,6 +9,7 @@ from ase_eqtensor.train.record import Record
 from ase_eqtensor.train.targets.base import DataSet, TensorTarget
 from ase_eqtensor.train.targets.curation import broken, projected
 
+EPS_INF, INDEX, EPS_TOTAL = "eps_inf", "refractive_index", "eps_total"
 MAX_EPS = 1000.0
 # Born charges may vanish when all atoms are alike, but hardly between different elements: an ionic
 # part that is zero along some axis to this fraction of its largest value was not computed there.
