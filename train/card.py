@@ -109,6 +109,42 @@ def groups(card: Card, kind: str) -> str:
     return table(["90 % bounds hold in % (crystals)", *columns], rows)
 
 
+def large(card: Card) -> str:
+    """How often bounds hold for true tensors with a scalar that is hard to predict."""
+    rows = []
+    for name, quantity in QUANTITIES.items():
+        limits = [f"{s.symbol} above {s.large:g}" for s in quantity.scalars if s.large is not None]
+        for error, entry in card.calibration_of(name).items():
+            if limits and entry.get("large"):
+                shares = (f"{100 * entry['large'][level]:.0f}" for level in ("0.5", "0.9"))
+                count = f"{entry['large']['crystals']}"
+                rows.append([limits[0], error.replace("_", " "), count, *shares])
+    return table(["true value", "bound of", "crystals", "holds in %: 50 %", "90 %"], rows)
+
+
+def suspicions(card: Card) -> str:
+    """Rates of the flags that features raise, out of fold."""
+    rows = []
+    for flag, suspicion in card.suspicions.items():
+        rates = suspicion.rates
+        caught = f"{100 * rates['caught']:.0f} % of {rates['deserving']:.0f}"
+        alarms = f"{100 * rates['false_alarms']:.0f} % of {rates['others']:.0f}"
+        rows.append([f"`{flag}`", caught, alarms])
+    return table(["flag", "raised for those that deserve it", "for others"], rows)
+
+
+def measured(card: Card) -> str:
+    """Errors against measured values, cross-validated by composition."""
+    rows = []
+    for entry in card.measured.values():
+        for scalar, rates in entry.rates.items():
+            errors = (f"{rates[kind]:.3f}" for kind in ("uncorrected", "median_error"))
+            holds = f"{100 * rates['coverage']:.0f} %"
+            rows.append([scalar, f"{rates['crystals']:.0f}", *errors, holds])
+    header = ["measured", "crystals", "median error of first principles", "corrected"]
+    return table([*header, "90 % bounds hold"], rows)
+
+
 def flags(card: Card) -> str:
     """Share and mean relative error of the crystals called unlike the training data."""
     rows = []
@@ -132,8 +168,8 @@ def flags(card: Card) -> str:
 def describe(card: Card) -> str:
     """All tables of a card."""
     title = f"{card.name}: {len(card.members)} networks\n"
-    tables = [make(card) for make in (accuracy, calibration, flags)]
-    return "\n".join([title, *tables, groups(card, "by_class"), groups(card, "by_family")])
+    shown = [make(card) for make in (accuracy, calibration, large, flags, suspicions, measured)]
+    return "\n".join([title, *shown, groups(card, "by_class"), groups(card, "by_family")])
 
 
 def _range(values, digits: int = 3) -> str:

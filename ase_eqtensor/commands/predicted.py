@@ -18,11 +18,12 @@ from ..models.training_crystals import TrainingCrystal
 from ..prediction.known import Comparison, compared
 from ..prediction.prediction import Prediction
 from ..prediction.predictor import Labelled, Predictor
+from ..prediction.settings import MEASURED
 from ..quantities import QUANTITIES, Quantity, Scalar
 from .app import messages
 
 UNCALIBRATED = "the errors of model {!r} were never calibrated: it gives values without intervals"
-MEASURED = 10_000  # columns, to find how wide a table would like to be
+UNBOUND = 10_000  # columns, to find how wide a table would like to be
 KNOWN, KNOWN_MARK, OUTSIDE = "first principles", "=", "!"  # a row of the table, and marks
 
 
@@ -50,6 +51,8 @@ def print_table(predictor: Predictor, predicted: list[Labelled]) -> None:
     console = Console(highlight=False)
     if not model.card.calibrated:
         console.print(UNCALIBRATED.format(model.name))
+    if predictor.settings.level == MEASURED:
+        console.print("values and intervals as a measurement would find them, at room temperature")
     columns = [
         (quantity, scalar)
         for quantity in model.quantities.values()
@@ -73,7 +76,7 @@ def print_table(predictor: Predictor, predicted: list[Labelled]) -> None:
     table = Table(*headings.cells)
     for row in rows:
         table.add_row(*(Text(cell) for cell in row.cells))
-    if console.measure(table, options=console.options.update(width=MEASURED)).maximum <= (
+    if console.measure(table, options=console.options.update(width=UNBOUND)).maximum <= (
         console.width
     ):
         console.print(table)

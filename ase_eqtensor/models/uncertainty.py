@@ -117,10 +117,12 @@ class Estimate(NamedTuple):
     """What is known of the errors of one crystal.
 
     uncertainty: quantity -> how far off it may be. suspicions: flags that are raised.
+    strain: logarithm of the distance between neighbours over that of such atoms at rest.
     """
 
     uncertainty: dict[str, Uncertainty]
     suspicions: frozenset[str] = frozenset()
+    strain: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -181,9 +183,10 @@ class ErrorModel:
             flag: linear(suspicion.coefficients, features) > suspicion.above
             for flag, suspicion in self.suspicions.items()
         }
+        strain = np.zeros(len(told.numbers)) if told.strain is None else told.strain
         results = [
-            Estimate({}, frozenset(flag for flag, crystals in raised.items() if crystals[i]))
-            for i in range(len(told.numbers))
+            Estimate({}, frozenset(flag for flag, those in raised.items() if those[i]), float(one))
+            for i, one in enumerate(strain)
         ]
         for name, entry in self.calibrated.items():
             if measured and QUANTITIES[name].trained_on not in self.measured:

@@ -8,6 +8,7 @@ import numpy as np
 from ..models.training_crystals import TrainingCrystal
 from ..quantities import QUANTITIES, scalars
 from .prediction import Prediction
+from .settings import MEASURED
 
 LEVEL = 0.9  # of the bounds that a known value is held against
 
@@ -89,7 +90,9 @@ def _closest(seen: Iterable[TrainingCrystal]) -> Iterator[tuple[str, Known]]:
 def _outside(
     prediction: Prediction, name: str, true: Mapping[str, float], error: float
 ) -> tuple[str, ...]:
-    if (estimate := prediction.uncertainty.get(name)) is None:
+    """What a bound does not contain; bounds of measured values do not speak of first principles."""
+    estimate = prediction.uncertainty.get(name)
+    if estimate is None or prediction.provenance.get("level") == MEASURED:
         return ()
     outside = [name] if error > estimate.relative_error[LEVEL] else []
     for scalar, interval in estimate.scalars.items():

@@ -26,15 +26,14 @@ FAR = 0.04
 class Notices:
     """Warnings about a crystal; `predicted` are the tensors that are predictions, not known values.
 
-    Calling it with the error estimate of these, and with the strain that the network sees in the
-    crystal (logarithm of the distance between neighbours over that at rest), gives them.
+    Calling it with the error estimate of these gives them.
     """
 
     crystal: PreparedCrystal
     predicted: Collection[str]
     model: Model
 
-    def __call__(self, estimate: Estimate, strain: float) -> tuple[EqTensorWarning, ...]:
+    def __call__(self, estimate: Estimate) -> tuple[EqTensorWarning, ...]:
         warnings = self._of_preparation()
         # of what a metal does not have, nothing is left to be said
         spoken_for = {
@@ -42,7 +41,7 @@ class Notices:
         }
         about = [name for name in self.predicted if name not in spoken_for]
         unfamiliar = [name for name in about if _unfamiliar(estimate, name)]
-        warnings += self._strained(strain) if about else []
+        warnings += self._strained(estimate.strain) if about else []
         warnings += self._unfamiliar(unfamiliar) if unfamiliar else []
         warnings += self._suspected(estimate, about)
         return tuple(warnings)

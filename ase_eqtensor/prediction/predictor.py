@@ -160,14 +160,12 @@ class Predictor:
                 name: value.numpy() for name, value in network.tensors(mean, batch.polar).items()
             }
         estimates, tensors, scalars = self._estimates(reading, tensors, prepared)
-        strain = None if reading.strain is None else reading.strain.mean(0).tolist()
         return [
             self._assemble(
                 crystal,
                 {name: arrays[i] for name, arrays in tensors.items()},
                 {name: float(values[i]) for name, values in scalars.items()},
                 estimates[i],
-                0.0 if strain is None else strain[i],
             )
             for i, crystal in enumerate(prepared)
         ]
@@ -213,7 +211,6 @@ class Predictor:
         arrays: Mapping[str, np.ndarray],
         scalars: Mapping[str, float],
         estimate: Estimate,
-        strain: float,
     ) -> Prediction:
         """The prediction of a crystal from the network's arrays (*form.shape) of its tensors."""
         tensors, refused = {}, dict(crystal.refused)
@@ -237,8 +234,8 @@ class Predictor:
             for name in tensors
             if name in estimate.uncertainty and name not in known
         }
-        suspected = Notices(crystal, tensors.keys() - known.keys(), self.model)
-        warnings = suspected(estimate._replace(uncertainty=uncertainty), strain)
+        notices = Notices(crystal, [name for name in tensors if name not in known], self.model)
+        warnings = notices(estimate._replace(uncertainty=uncertainty))
         sources = {name: value.source_id for name, value in known.items()}
         return self._prediction(tensors, refused, warnings, told, uncertainty, sources)
 

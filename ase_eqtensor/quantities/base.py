@@ -47,6 +47,7 @@ class Scalar:
         interval is made of it.
     headline: whether it is among the few that a table has room for.
     above: share of the misses of the widest error interval that lie above it.
+    large: value above which it is hard to predict.
     """
 
     name: str
@@ -57,6 +58,7 @@ class Scalar:
     least: float | None = None
     headline: bool = False
     above: float = 0.5
+    large: float | None = None
 
     @property
     def heading(self) -> str:
@@ -229,6 +231,14 @@ class Quantity:
         `factor` (B,)."""
         least = (self.least_eigenvalue or 0.0) * np.eye(arrays.shape[-1])
         return least + factor[:, None, None] * (arrays - least)
+
+    def large(self, arrays: np.ndarray) -> np.ndarray:
+        """Whether a scalar of the network's arrays (B, *form.shape) is hard to predict, (B,)."""
+        limits = {s.name: s.large for s in self.scalars if s.large is not None}
+        ones = np.ones(len(arrays))
+        values = self.scalar_values(arrays, Density(ones, ones)) if limits else {}
+        above = [values[name] > limit for name, limit in limits.items()]
+        return np.any(above, axis=0) if above else np.zeros(len(arrays), dtype=bool)
 
     def scalar_values(self, arrays: np.ndarray, density: Density) -> dict[str, np.ndarray]:
         """Name of each scalar -> values (B,), of the network's arrays (B, *form.shape); NaN where

@@ -139,6 +139,7 @@ TOTAL = Quantity(
             headline=True,
             # a soft mode makes it larger without limit, and it is those that people look for
             above=0.12,
+            large=25.0,
         ),
     ),
     surfaces=_ellipsoid("dielectric-tensor", _TOTAL_TITLE),

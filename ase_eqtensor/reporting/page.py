@@ -13,11 +13,15 @@ from plotly.offline import get_plotlyjs
 from .. import __version__
 from ..analysis import ieee_rotation
 from ..calculator import EqTensorCalculator
+from ..crystal.chemistry import chemical_class
 from ..crystal.formula import reduced_formula
 from ..crystal.symmetry import CrystalSymmetry, analyse
+from ..models.card import Card
 from ..models.training_crystals import TrainingCrystal
+from ..models.uncertainty import LEVELS, RELATIVE
 from ..prediction.known import Comparison, compared
 from ..prediction.prediction import Prediction
+from ..prediction.settings import MEASURED
 from ..quantities import QUANTITIES, Quantity, scalars
 from . import tables
 from .comparison import training_scalars
@@ -79,6 +83,8 @@ def render(atoms: Atoms, calculator: EqTensorCalculator) -> str:
         ],
         bare=[crystal.source_id for crystal in seen if crystal.atoms is None],
         told=_told(seen, prediction),
+        held=held(atoms, model.card),
+        measured=settings.level == MEASURED,
         model=model,
         settings=settings,
         version=__version__,
@@ -162,6 +168,25 @@ def _entry(crystal: TrainingCrystal, values: Mapping[str, float], names: list[st
         "relation": "same structure" if crystal.same_structure else "another structure",
         "values": [number(values[name]) if name in values else "–" for name in names],
     }
+
+
+def held(atoms: Atoms, card: Card) -> str:
+    """How well bounds held for crystals of this kind, in a sentence; "" where that is not known."""
+    group = chemical_class(atoms.numbers)
+    told = []
+    for name, quantity in QUANTITIES.items():
+        checked = card.calibration_of(name).get(RELATIVE, {})
+        if quantity.inverse_of or group not in checked.get("by_class", {}):
+            continue
+        share = 100 * checked["by_class"][group][str(max(LEVELS))]
+        number = checked["crystals"][group]
+        told.append(f"{share:.0f} % of {number} tensors {quantity.display.symbol}")
+    if not told:
+        return ""
+    return (
+        f"Crystals like this one ({group}), none of which the networks had seen: the "
+        f"{100 * max(LEVELS):.0f} % bounds hold for {', '.join(told)}."
+    )
 
 
 def _told(seen: list[TrainingCrystal], prediction: Prediction) -> str:

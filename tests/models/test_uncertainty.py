@@ -13,13 +13,13 @@ from networks import card as small_card
 from networks import tiny_network
 
 from ase_eqtensor import EqTensorCalculator, load_model
-from ase_eqtensor.crystal.chemistry import CHEMICAL_CLASSES, HALIDES
+from ase_eqtensor.crystal.chemistry import CHEMICAL_CLASSES, HALIDES, OXIDES
 from ase_eqtensor.crystal.symmetry import CRYSTAL_SYSTEMS
 from ase_eqtensor.errors import UnfamiliarWarning
 from ase_eqtensor.models.card import DISTANCE, Member
-from ase_eqtensor.models.features import Told, error_features
+from ase_eqtensor.models.features import Told, error_features, hinges
 from ase_eqtensor.models.store import save_model
-from ase_eqtensor.models.uncertainty import LEVELS
+from ase_eqtensor.models.uncertainty import LEVELS, RELATIVE, bounds_of
 from ase_eqtensor.quantities import offered
 from ase_eqtensor.train.record import Record
 from ase_eqtensor.train.scoring.calibration import FLAGGED, calibrate
@@ -104,6 +104,53 @@ def test_useless_features_leave_the_coverage_right(predictions):
         one = entry["elasticity_tensor"][quantity]
         assert one["coverage"]["0.9"] == pytest.approx(0.9, abs=0.04)
         assert one["width"]["0.9"] > 0.9
+
+
+def test_bounds_hold_in_each_class_and_on_either_side():
+    """Errors of one class are larger, and all too often positive."""
+    known = deviations(made_up(4000))["elasticity_tensor"]
+    one = known["k_vrh_gpa"]
+    rng = np.random.default_rng(2)
+    oxide = rng.random(len(one.values)) < 0.2
+    features = one.features | {HALIDES: (~oxide).astype(float), OXIDES: oxide.astype(float)}
+    skewed = np.where(oxide, np.abs(one.values) * 3, one.values)
+    moved = replace(one, values=skewed, features=features)
+    report = check({"elasticity_tensor": {RELATIVE: known[RELATIVE], "k_vrh_gpa": moved}})
+    found = report["elasticity_tensor"]["k_vrh_gpa"]
+    for name in (HALIDES, OXIDES):
+        assert found["by_class"][name]["0.9"] == pytest.approx(0.9, abs=0.06)
+        assert found["by_class"][name]["0.5"] == pytest.approx(0.5, abs=0.06)
+    card = calibrate({"elasticity_tensor": {RELATIVE: known[RELATIVE], "k_vrh_gpa": moved}})
+    scale = card["elasticity_tensor"].scales["k_vrh_gpa"]
+    bound = features | hinges("elasticity_tensor", features, card["elasticity_tensor"].knots)
+    low, high = (ends[oxide] for ends in bounds_of(scale, bound)[0.9])
+    assert np.median(high) > 3 * np.median(-low)
+
+
+def test_families_teach_what_novelty_means():
+    """What is new to the model errs five times as far; a family tells, another is told."""
+    ordinary = made_up(1500)
+    for scored in ordinary.values():
+        scored.features["elasticity_tensor novelty"] = np.full(1500, 0.05)
+    known = {n: {RELATIVE: e[RELATIVE]} for n, e in deviations(ordinary).items()}
+    known = {"elasticity_tensor": known["elasticity_tensor"]}
+    usual = known["elasticity_tensor"][RELATIVE].rows(np.arange(300))
+    families = {}
+    for name in ("one", "other"):
+        new = replace(
+            usual,
+            values=5 * usual.values,
+            features=usual.features | {"elasticity_tensor novelty": np.ones(300)},
+            formulas=np.array([f"{name}{j}" for j in range(300)]),
+            ordinary=np.zeros(300, dtype=bool),
+        )
+        families[name] = {"elasticity_tensor": {RELATIVE: new}}
+    told = check(known, families)["elasticity_tensor"]
+    untold = check(known, {"one": families["one"]})["elasticity_tensor"]
+    assert told[RELATIVE]["by_family"]["one"]["0.9"] > 0.7
+    assert untold[RELATIVE]["by_family"]["one"]["0.9"] < 0.6
+    assert told[RELATIVE]["coverage"]["0.9"] == pytest.approx(0.9, abs=0.03)
+    assert told["flagged"]["by_family"]["one"]["caught"] > 0.9
 
 
 def test_a_single_fold_is_checked_by_compositions():
@@ -206,7 +253,8 @@ def test_unfamiliar_crystals_are_flagged(card, tmp_path):
     with pytest.warns(UnfamiliarWarning, match="MgO is unlike the training data"):
         calculator.get_property("dielectric_tensor", MGO)
     assert "unlike_training_data" in calculator.prediction.flags
-    assert not calculator.prediction.warnings_for("elasticity_tensor")
+    others = calculator.prediction.warnings_for("elasticity_tensor")
+    assert not any(isinstance(warning, UnfamiliarWarning) for warning in others)
 
 
 def test_models_without_calibration_give_no_estimate(model):

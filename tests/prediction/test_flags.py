@@ -7,6 +7,7 @@ from ase.db import connect
 from ase_eqtensor import EqTensorCalculator, freeze, save
 from ase_eqtensor.quantities import offered
 
+MGO = bulk("MgO", "rocksalt", a=4.25)
 DIELECTRIC = tuple(name for name, quantity in offered().items() if quantity.insulators_only)
 
 
@@ -40,6 +41,39 @@ def test_records_and_databases_say_which_tensor_a_flag_concerns(calculator, tmp_
     with connect(tmp_path / "a.db") as db:
         row = db.get("likely_metal=True,dielectric_likely_metal=True")
     assert "elasticity_likely_metal" not in row.key_value_pairs
+
+
+@pytest.mark.parametrize(
+    ("name", "structure", "size"),
+    [("MgO", "rocksalt", 4.25), ("Si", "diamond", 5.47), ("Cu", "fcc", 3.63)]
+    + [("NaCl", "rocksalt", 5.69)],
+)
+def test_crystals_far_from_rest_are_flagged_and_have_wider_bounds(
+    calculator, name, structure, size
+):
+    ratios = (1.0, 0.75, 0.85, 1.2)
+    crystals = [bulk(name, structure, a=size * ratio ** (1 / 3)) for ratio in ratios]
+    usual, *strained = calculator.predict(crystals)
+    assert "far_from_rest" not in usual.flags
+    for prediction in strained:
+        assert prediction.concerns["far_from_rest"] == ()
+        for tensor, estimate in usual.uncertainty.items():
+            for level, bound in estimate.relative_error.items():
+                assert prediction.uncertainty[tensor].relative_error[level] > 1.2 * bound
+
+
+def test_large_ionic_parts_are_flagged(calculator):
+    tin, common = calculator.predict([bulk("SnTe", "rocksalt", a=6.4), MGO])
+    assert tin.concerns["soft_mode_possible"] == ("dielectric_tensor",)
+    assert "soft_mode_possible" not in common.flags
+
+
+def test_instability_is_suspected_with_the_rates_of_the_card(calculator):
+    suspicion = calculator.model.card.suspicions["possibly_unstable"]
+    assert suspicion.rates["caught"] > 2 * suspicion.rates["false_alarms"]
+    assert suspicion.rates["deserving"] > 100
+    stiff = calculator.predict([MGO, bulk("Si"), bulk("W")])
+    assert not any("possibly_unstable" in prediction.flags for prediction in stiff)
 
 
 def test_a_flag_without_tensors_concerns_all(calculator):

@@ -148,7 +148,7 @@ def test_record(calc, model):
     assert record.pop("scalars") == pytest.approx(calc.prediction.scalars)
     assert record == {
         "model": "tiny", "sha256": model.sha256, "level_of_theory": MADE_UP,
-        "flags": [], "concerns": {}, "uncertainty": {}, "known": {},
+        "level": "first principles", "flags": [], "concerns": {}, "uncertainty": {}, "known": {},
     }  # fmt: skip
 
 

@@ -60,7 +60,7 @@ def load(recipe: Mapping, path: Path = LEFT_OUT) -> dict[str, Known]:
                 values,
                 dict(zip(names, rows.T)),
                 columns[f"{start}formula"],
-                np.ones(len(values)),
-                np.zeros(len(values), dtype=bool),
+                *np.ones((2, len(values))),
+                *np.zeros((2, len(values)), dtype=bool),
             )
     return families

@@ -25,7 +25,9 @@ FLAGGED = 0.09  # share of the calibration crystals called unlike the training d
 NEGLIGIBLE = 0.3  # of the median error; keeps the logarithms of lucky hits from ruling the fit
 RIDGE = 0.01  # of the sum of weights, on standardised features
 FEWEST = 12  # crystals, below which a class or system has no quantile of its own
-FAMILY_WEIGHT = 0.3  # of a crystal of a family that was left out, beside the ordinary ones
+# Of a crystal of a family that was left out, beside an ordinary one. Families decide about scales;
+# a larger vote about quantiles costs the ordinary crystals of their class the right ones.
+FAMILY_WEIGHT, FAMILY_VOTE = 1.0, 0.1
 NONE: Mapping[str, Known] = MappingProxyType({})
 KNOTS = (1 / 3, 2 / 3)  # of the sizes, where the slopes of the quantiles may change
 
@@ -52,7 +54,9 @@ def of_kind(known: Known, name: str, error: str) -> Deviations | None:
 
 
 def with_families(known: Deviations, families: Iterable[Deviations | None]) -> Deviations:
-    return joined([known, *(one.weighing(FAMILY_WEIGHT) for one in families if one is not None)])
+    return joined(
+        [known, *(one.weighing(FAMILY_WEIGHT, FAMILY_VOTE) for one in families if one is not None)]
+    )
 
 
 def strain_alone(name: str, entries: Mapping[str, Calibrated]) -> dict[str, float]:
@@ -92,7 +96,7 @@ def fit_scale(
     design = np.stack([features[column] for column in columns], axis=1)
 
     def ends(share: float) -> dict[str, float]:
-        found = quantile_regression(design, ratio, share, known.weights)
+        found = quantile_regression(design, ratio, share, known.votes)
         return dict(zip(columns, map(float, found)))
 
     quantiles = {}
@@ -131,8 +135,7 @@ def _quantile_columns(name: str, features: Mapping[str, np.ndarray], knots: int)
         largest = max(counts, key=lambda group: counts[group])
         columns += [g for g, count in counts.items() if g != largest and count >= FEWEST]
     columns += [f"{name} size", *(f"{name} size above {i}" for i in range(knots))]
-    columns += [c for c in (STRAIN, f"{QUANTITIES[name].trained_on} novelty") if c in features]
-    return columns
+    return columns + [c for c in (STRAIN,) if c in features]
 
 
 def _ridge(design: np.ndarray, values: np.ndarray, weights: np.ndarray) -> np.ndarray:

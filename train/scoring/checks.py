@@ -68,11 +68,12 @@ def check(known: Known, families: Mapping[str, Known] = NONE) -> dict[str, dict]
     Returns, for each quantity and error, "coverage" {level: share}, the same "by_class",
     "by_system" and "by_size" (thirds of the predicted tensor's norm), "crystals" in each of these,
     "width" and "median_width" {level: mean or median width over that of constant bounds of each
-    chemical class}, and "by_family" {family: {level: share, "crystals": number}} for families that
-    were left out of training, and for each of which nothing of it made the bounds; for the quantity
-    "flagged": share, mean relative error, that of the others, and "by_family" {family: {"share",
-    "bad": number of crystals with more than three times the median error, "caught": share of them
-    that is flagged}}.
+    chemical class}, "large" {level: share, "crystals": number} for true tensors with a scalar that
+    is hard to predict (eps_total above 25), and "by_family" {family: {level: share, "crystals":
+    number}} for families that were left out of training, and for each of which nothing of it made
+    the bounds; for the quantity "flagged": share, mean relative error, that of the others, and
+    "by_family" {family: {"share", "bad": number of crystals with more than three times the median
+    error, "caught": share of them that is flagged}}.
     """
     judge = Judge(known, families)
     report: dict[str, dict] = {name: {} for name in known}
@@ -119,6 +120,9 @@ def _checked(name: str, error: str, judge: Judge) -> dict:
             for labels in groups.values()
             for g in np.unique(labels)
         },
+        "large": _shares(holds, ordinary.large) | {"crystals": int(ordinary.large.sum())}
+        if ordinary.large.any()
+        else {},
         "by_family": {
             family: _shares(_holds(own, judge.bounds(name, error, own, family)), slice(None))
             | {"crystals": len(own.values)}

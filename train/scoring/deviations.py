@@ -10,7 +10,7 @@ from ase_eqtensor.quantities import offered
 from ase_eqtensor.train.folds import N_FOLDS
 from ase_eqtensor.train.scoring.outputs import Predictions
 from ase_eqtensor.train.targets import DATASETS, targets
-from ase_eqtensor.train.targets.base import WholeTensor, tensor_deviations
+from ase_eqtensor.train.targets.base import TensorTarget, WholeTensor, tensor_deviations
 
 PARTS = 20  # of the compositions; bounds of each are checked that come from the others
 STRAINED_WEIGHT = 0.3  # of a strained copy, of which there are several of a crystal
@@ -23,7 +23,8 @@ class Deviations:
     values: (n,), see `Target.deviations`.
     features: of which their scale may depend, each (n,).
     formulas: (n,) reduced formulas.
-    weights: (n,) in fits.
+    weights: (n,) in fits of their scale. votes: (n,) in fits of quantiles.
+    large: (n,) whether the true tensor has a scalar that is hard to predict, see `Scalar`.
     ordinary: (n,) whether it is a crystal of the training data, as it is, out of fold: no copy, and
         of no family that was left out.
     """
@@ -32,7 +33,9 @@ class Deviations:
     features: dict[str, np.ndarray]
     formulas: np.ndarray
     weights: np.ndarray
+    votes: np.ndarray
     ordinary: np.ndarray
+    large: np.ndarray
 
     def rows(self, chosen: np.ndarray) -> "Deviations":
         """Some of them, by their indices (m,) or a mask (n,)."""
@@ -41,12 +44,15 @@ class Deviations:
             {name: column[chosen] for name, column in self.features.items()},
             self.formulas[chosen],
             self.weights[chosen],
+            self.votes[chosen],
             self.ordinary[chosen],
+            self.large[chosen],
         )
 
-    def weighing(self, weight: float) -> "Deviations":
-        """The same with other weights."""
-        return replace(self, weights=np.full(len(self.values), weight))
+    def weighing(self, weight: float, vote: float) -> "Deviations":
+        """The same with other weights and votes."""
+        ones = np.ones(len(self.values))
+        return replace(self, weights=weight * ones, votes=vote * ones)
 
     @property
     def parts(self) -> np.ndarray:
@@ -72,7 +78,9 @@ def joined(parts: Iterable[Deviations]) -> Deviations:
         {name: np.concatenate([part.features[name] for part in parts]) for name in common},
         np.concatenate([part.formulas for part in parts]),
         np.concatenate([part.weights for part in parts]),
+        np.concatenate([part.votes for part in parts]),
         np.concatenate([part.ordinary for part in parts]),
+        np.concatenate([part.large for part in parts]),
     )
 
 
@@ -99,18 +107,24 @@ def deviations(predictions: Mapping[str, Predictions], ordinary: bool = True) ->
             if quantity.trained_on != target.quantity.name:
                 continue
             errors = target.deviations(*both, scored.density)
+            large = np.zeros(len(copies), dtype=bool)
+            if isinstance(target, TensorTarget):
+                large = quantity.large(scored.target)
             if quantity.inverse_of:
                 if not isinstance(target, WholeTensor):
                     continue
                 predicted, true = (np.linalg.inv(side) for side in both)
                 errors = tensor_deviations(quantity, predicted, true, scored.density)
             for error, values in errors.items():
+                weights = np.where(copies, STRAINED_WEIGHT, 1.0)
                 of_kind = Deviations(
                     values,
                     scored.features,
                     np.array([record.reduced_formula for record in scored.records]),
-                    np.where(copies, STRAINED_WEIGHT, 1.0),
+                    weights,
+                    weights,
                     ~copies & ordinary,
+                    large,
                 )
                 known = of_kind.rows(np.isfinite(values))
                 collected.setdefault(name, {}).setdefault(error, []).append(known)

@@ -105,11 +105,10 @@ def _fitted(name: str, known: Crystals, entry: Calibrated) -> tuple[dict, dict]:
 
 def _ends(name: str, error: str, level: float, ratio: np.ndarray) -> Ends:
     low, high = tails(name, error, level)
-
-    def end(share: float, outward: str) -> dict[str, float]:
-        return {CONSTANT: float(np.quantile(ratio, share, method=outward))}
-
-    return Ends(high=end(high, "higher"), low={} if low is None else end(low, "lower"))
+    upper = {CONSTANT: float(np.quantile(ratio, high, method="higher"))}
+    if low is None:
+        return Ends(high=upper)
+    return Ends(high=upper, low={CONSTANT: float(np.quantile(ratio, low, method="lower"))})
 
 
 def _shift(name: str, known: Crystals) -> dict[str, float]:
@@ -129,7 +128,7 @@ def _shift(name: str, known: Crystals) -> dict[str, float]:
         solution = np.linalg.solve(design.T @ weighted + np.diag([0, SLOPE]), weighted.T @ values)
         weights = OUTLIER / np.maximum(np.abs(values - design @ solution), OUTLIER)
     constant, slope = map(float, solution)
-    return {CONSTANT: constant - slope * middle, f"{name} size": slope}
+    return {CONSTANT: constant - slope * float(middle), f"{name} size": slope}
 
 
 def _rates(name: str, known: Crystals, entry: Calibrated) -> dict[str, dict[str, float]]:
@@ -181,9 +180,9 @@ def measured_crystals(
         by_key[record.reduced_formula].append(record)
     for one in measurements:
         alike = (r for r in by_key[one.source_id or one.formula] if one.is_of(r))
-        if (record := next(alike, None)) is not None:
-            which[record.source_id] = record
-            found[one.quantity][record.source_id][one.scalar] = one
+        if (match := next(alike, None)) is not None:
+            which[match.source_id] = match
+            found[one.quantity][match.source_id][one.scalar] = one
     tensors, features = _predicted(model, records, list(which.values()), fingerprints)
     order = list(which)
     crystals = {}
@@ -226,10 +225,8 @@ def _predicted(
         trained = [r for r in split(records, fold).train if r.dataset in datasets]
         own = fingerprints.select(members)
         found, told = described(select(model.network, members), samples, trained, own)
-        for kind, columns in (
-            (tensors, {k: v.numpy() for k, v in found.items()}),
-            (features, told),
-        ):
+        arrays = {name: values.numpy() for name, values in found.items()}
+        for kind, columns in ((tensors, arrays), (features, told)):
             for name, values in columns.items():
                 whole = kind.setdefault(name, np.full((len(asked), *values.shape[1:]), np.nan))
                 whole[rows] = values

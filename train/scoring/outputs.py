@@ -103,7 +103,7 @@ def compare(
 def described(
     network: TensorNetwork,
     samples: Sequence[Sample],
-    trained: Iterable[Record],
+    trained: Sequence[Record],
     fingerprints: Fingerprints | None,
 ) -> tuple[dict[str, torch.Tensor], dict[str, np.ndarray]]:
     """Tensors, quantity -> (n, *form.shape), and features of their errors; arguments as of

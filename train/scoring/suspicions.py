@@ -23,7 +23,6 @@ from ase_eqtensor.train.targets.stiffness import MODULI
 from ase_eqtensor.train.teacher.labels import Label
 
 RAISED = 0.1  # share of the crystals with a flag
-LARGE = 25.0  # trace / 3 of a permittivity whose ionic part is large
 FEWEST = 20  # crystals that deserve a flag, without which it is not fitted
 STRENGTH = 0.1  # inverse of the regularisation, as of scikit-learn
 
@@ -45,7 +44,7 @@ def suspicions(
 
     def large(record: Record) -> bool | None:
         tensor = record.targets.get(TOTAL.name)
-        return None if tensor is None else bool(np.trace(tensor) / 3 > LARGE)
+        return None if tensor is None else bool(TOTAL.large(np.asarray(tensor)[None])[0])
 
     sources = {
         UnstableWarning.flag: (STIFFNESS.name, (STIFFNESS.name, MODULI.targets[0].name), unstable),
