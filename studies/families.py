@@ -1,11 +1,11 @@
 """Recipes compared on families of crystals that were left out of training.
 
-    python -m ase_eqtensor.train.families crystals.db FOLDER
+    python -m ase_eqtensor.train.families crystals.db FOLDER --seeds 1
     python -m ase_eqtensor.train.families crystals.db FOLDER studies/joint_v2.toml --seeds 1
     python -m studies.families crystals.db FOLDER
 
-The last prints the errors of all finished networks, by `joint` and the recipe of joint-v2, on the
-families that they have not seen.
+The last prints the errors of one network each, by `joint` and by the recipe of joint-v2, on the
+families that it has not seen, as far as they are trained.
 """
 
 from pathlib import Path
@@ -28,7 +28,7 @@ from studies.run_table import median_mean, moduli
 JOINT_V2 = str(Path(__file__).with_name("joint_v2.toml"))
 COLUMNS = [
     "family",
-    "recipe, networks",
+    "recipe",
     STIFFNESS.display.short,
     "K / G of tensors, GPa",
     "K / G of binaries, GPa",
@@ -37,10 +37,10 @@ COLUMNS = [
 ]
 
 
-def row(family: str, recipe: str, weights: list[Path], samples: list[Sample]) -> list[str]:
-    """The row of a family's networks by one recipe."""
-    scored = figures(predictions(family, weights, samples))
-    return [family, f"{Path(recipe).stem}, {len(weights)}", *_cells(scored)]
+def row(family: str, recipe: str, weights: Path, samples: list[Sample]) -> list[str]:
+    """The row of a family's network by one recipe."""
+    scored = figures(predictions(family, [weights], samples))
+    return [family, Path(recipe).stem, *_cells(scored)]
 
 
 def _cells(scored: dict) -> list[str]:
@@ -68,7 +68,7 @@ def main(
     cutoff = load_recipe("joint").network.cutoff
     samples = prepare(read_database(database, load_recipe("joint").datasets), cutoff)
     rows = [
-        row(family, recipe, weights, samples)
+        row(family, recipe, weights[0], samples)
         for family in FAMILIES
         for recipe in ("joint", JOINT_V2)
         if (weights := networks(folder, family, recipe))

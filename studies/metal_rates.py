@@ -17,6 +17,7 @@ from pymatgen.core import Composition, Element
 from scipy.optimize import minimize
 from scipy.special import expit
 
+from ase_eqtensor.crystal.chemistry import CHEMICAL_CLASSES, chemical_class
 from ase_eqtensor.crystal.metals import (
     BLOCK_WEIGHTS,
     TERM_WEIGHTS,
@@ -129,13 +130,20 @@ def main(
         print(f"  insulators flagged (false alarms)  {_rate(insulators)}")
         print(f"  all-metal compositions missed      {_rate(~alloys)}")
         print(f"  known metallic compounds missed    {_rate(~compounds)}")
+        for kind in CHEMICAL_CLASSES[1:]:  # of metals nothing but alloys is known
+            alarms, missed = (
+                flags[[chemical_class(_numbers(f)) == kind for f in formulas]]
+                for flags, formulas in ((insulators, part.insulators), (~compounds, part.compounds))
+            )
+            print(f"  {kind}: insulators flagged {_rate(alarms)}, metals missed {_rate(missed)}")
     print("weights fitted on the rest:")
     for name, weight in fit_weights(rest).items():
         print(f'    "{name}": {weight:.1f},')
 
 
 def _rate(hits: np.ndarray) -> str:
-    return f"{hits.sum():4d} of {len(hits):4d} ({100 * hits.mean():.1f} %)"
+    share = f" ({100 * hits.mean():.1f} %)" if len(hits) else ""
+    return f"{hits.sum():4d} of {len(hits):4d}{share}"
 
 
 def _numbers(formula: str) -> np.ndarray:

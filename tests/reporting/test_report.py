@@ -13,6 +13,7 @@ from crystals import CRYSTALS
 from places import CIFS
 from typer.testing import CliRunner
 
+from ase_eqtensor.calculator import EqTensorCalculator
 from ase_eqtensor.commands import app
 from ase_eqtensor.errors import (
     DataError,
@@ -40,6 +41,22 @@ def figure(path: Path, key: str) -> dict:
 
 
 # What the page says
+
+
+def test_how_well_bounds_hold_for_crystals_of_its_kind(pages, calculator):
+    checked = calculator.model.card.calibration["dielectric_tensor"]["relative_error"]
+    share, number_of = checked["by_class"]["oxides"]["0.9"], checked["crystals"]["oxides"]
+    text = words(pages["tetragonal"])
+    assert "Crystals like this one (oxides), none of which the networks had seen" in text
+    assert f"{100 * share:.0f} % of {number_of} tensors ε" in text
+    assert "measurement at room temperature" not in text
+
+
+def test_measured_values_are_called_so(tmp_path):
+    path = write_report(
+        read(CIFS / "MgO.cif"), tmp_path / "a.html", EqTensorCalculator(level="measured")
+    )
+    assert "those that a measurement at room temperature would find" in words(path)
 
 
 def test_numbers_and_their_bounds_are_those_of_the_prediction(pages, calculator):

@@ -83,7 +83,7 @@ def test_errors_on_a_family(weights, samples):
     assert not known["relative_error"].ordinary.any()
     assert set(known["relative_error"].features["halides"]) == {1.0}
     assert np.isfinite(known["k_vrh_gpa"].features["elasticity_tensor distance"]).all()
-    cells = row("halides", "joint", [weights], samples)
+    cells = row("halides", "joint", weights, samples)
     assert len(cells) == 7 and "-" not in cells
 
 
