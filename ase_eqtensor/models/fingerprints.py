@@ -8,6 +8,7 @@ own training crystals.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -62,14 +63,22 @@ class Fingerprints:
         """Quantity -> logarithm (B,) of the distance of crystals with invariants (M, B, C) from
         those that taught it: mean over the nearest ones, and over members of the logarithm."""
         asked = self._project(invariants)
-        out = {}
+        return {
+            name: np.mean(
+                [np.log(_nearest(asked[:, m], *own)) for m, own in enumerate(members)], axis=0
+            )
+            for name, members in self._known.items()
+        }
+
+    @cached_property
+    def _known(self) -> dict[str, list[tuple[np.ndarray, np.ndarray]]]:
+        """Quantity -> for each member, fingerprints (D, n) of the crystals that it learnt from, and
+        their squares (n,)."""
+        known = {}
         for name, teaches in self.teaches.items():
-            logarithms = []
-            for m in range(asked.shape[1]):
-                known = self.values[teaches & self.learnt[:, m], m]
-                logarithms.append(np.log(_nearest(asked[:, m], known)))
-            out[name] = np.mean(logarithms, axis=0)
-        return out
+            own = [self.values[teaches & learnt, m].T for m, learnt in enumerate(self.learnt.T)]
+            known[name] = [(np.ascontiguousarray(f), (f**2).sum(0)) for f in own]
+        return known
 
     def save(self, path: Path) -> None:
         """Write them to an .npz file, fingerprints in half precision."""
@@ -102,10 +111,10 @@ def _axes(invariants: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return mean, (axes / np.sqrt(variance + SHRINKAGE * variance.mean()))[:, :LEADING]
 
 
-def _nearest(asked: np.ndarray, known: np.ndarray) -> np.ndarray:
-    """Mean distance (B,) of points (B, D) from the nearest of others (n, D); those that coincide
-    count as one part in a thousand apart."""
-    squares = (asked**2).sum(1)[:, None] + (known**2).sum(1) - 2 * asked @ known.T
+def _nearest(asked: np.ndarray, known: np.ndarray, known_squares: np.ndarray) -> np.ndarray:
+    """Mean distance (B,) of points (B, D) from the nearest of others (D, n) with the squares (n,);
+    those that coincide count as one part in a thousand apart."""
+    squares = (asked**2).sum(1)[:, None] + known_squares - 2 * asked @ known
     count = min(NEAREST, squares.shape[1])
     nearest = np.partition(squares, count - 1, axis=1)[:, :count]
     return np.sqrt(np.maximum(nearest, 1e-6)).mean(1)
