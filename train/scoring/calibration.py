@@ -50,13 +50,14 @@ def calibrate(known: Known, families: Mapping[str, Known] = NONE) -> dict[str, C
 
 
 def of_kind(known: Known, name: str, error: str) -> Deviations | None:
+    """The errors of a kind; None if none is known."""
     return known.get(name, {}).get(error)
 
 
 def with_families(known: Deviations, families: Iterable[Deviations | None]) -> Deviations:
-    return joined(
-        [known, *(one.weighing(FAMILY_WEIGHT, FAMILY_VOTE) for one in families if one is not None)]
-    )
+    """Known errors together with those of families that were left out."""
+    left = [one.weighing(FAMILY_WEIGHT, FAMILY_VOTE) for one in families if one is not None]
+    return joined([known, *left])
 
 
 def strain_alone(name: str, entries: Mapping[str, Calibrated]) -> dict[str, float]:
