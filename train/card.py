@@ -92,7 +92,7 @@ def groups(card: Card, kind: str) -> str:
         for error, title in errors.items():
             if not calibrated.get(error, {}).get(kind):
                 continue
-            entry, column = calibrated[error], title or quantity.display.short
+            entry, column = calibrated[error], title or f"{quantity.display.short} tensor"
             columns.append(column)
             for group, shares in entry[kind].items():
                 count = shares.get("crystals") or entry["crystals"][group]

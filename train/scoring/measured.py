@@ -175,7 +175,7 @@ def measured_crystals(
     found: dict[str, dict[str, dict[str, Measurement]]] = defaultdict(lambda: defaultdict(dict))
     which: dict[str, Record] = {}
     by_key: dict[str, list[Record]] = defaultdict(list)
-    for record in records:
+    for record in (r for r in records if r.fold in model.folds):
         by_key[record.source_id].append(record)
         by_key[record.reduced_formula].append(record)
     for one in measurements:

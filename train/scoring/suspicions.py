@@ -17,12 +17,14 @@ from ase_eqtensor.models.features import CONSTANT
 from ase_eqtensor.quantities.permittivity import TOTAL
 from ase_eqtensor.quantities.stiffness import STIFFNESS
 from ase_eqtensor.train.record import Record
+from ase_eqtensor.train.scoring.deviations import partition
 from ase_eqtensor.train.scoring.outputs import Predictions
 from ase_eqtensor.train.targets import TensorTarget, targets
 from ase_eqtensor.train.targets.stiffness import MODULI
 from ase_eqtensor.train.teacher.labels import Label
 
 RAISED = 0.1  # share of the crystals with a flag
+PARTS = 10  # of the compositions, for the rates
 FEWEST = 20  # crystals that deserve a flag, without which it is not fitted
 STRENGTH = 0.1  # inverse of the regularisation, as of scikit-learn
 
@@ -75,7 +77,8 @@ def _fitted(
         return None
     design = np.concatenate([np.stack([one.features[c] for c in columns], 1) for one in scored])
     design = design[known]
-    parts = np.array([record.fold for one in scored for record in one.records])[known]
+    formulas = [record.reduced_formula for one in scored for record in one.records]
+    parts = partition(formulas, PARTS)[known]
     raised = np.zeros(len(truth), dtype=bool)
     for part in np.unique(parts):
         held = parts == part
