@@ -31,7 +31,8 @@ print(eps.round(2) + 0.0)
 # %% [markdown]
 # ## How far off?
 # Half of all new crystals have a smaller relative error than the first number, nine in ten a
-# smaller one than the second.
+# smaller one than the second. The flag says that the error to expect is among the largest: oxides
+# are rare among the stiffnesses that the model knows.
 
 # %%
 estimate = atoms.calc.prediction.uncertainty["elasticity_tensor"]

@@ -138,7 +138,7 @@ TOTAL = Quantity(
             1.0,
             headline=True,
             # a soft mode makes it larger without limit, and it is those that people look for
-            above=0.12,
+            above=0.2,
             large=25.0,
         ),
     ),

@@ -45,7 +45,7 @@ def test_training_crystals_are_named(tmp_path):
 
 def test_tutorial(tmp_path):
     text = run("tutorial.py", tmp_path)
-    assert "flags: () seen in training: []" in text and "O4Ti2: K = " in text
+    assert "flags: ('unlike_training_data',) seen in training: []" in text and "O4Ti2: K = " in text
     assert connect(tmp_path / "tutorial.db").count("k_vrh_gpa>0") == 5
 
 

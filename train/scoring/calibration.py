@@ -13,7 +13,7 @@ import numpy as np
 from ase_eqtensor.crystal.chemistry import CHEMICAL_CLASSES
 from ase_eqtensor.crystal.symmetry import CRYSTAL_SYSTEMS
 from ase_eqtensor.models.card import Calibrated, Ends, ErrorScale
-from ase_eqtensor.models.features import CONSTANT, STRAIN, hinges
+from ase_eqtensor.models.features import CONSTANT, SOFT_IONS, STRAIN, hinges
 from ase_eqtensor.models.uncertainty import LEVELS, RELATIVE, scale_of
 from ase_eqtensor.quantities import QUANTITIES, Scalar
 from ase_eqtensor.quantities.stiffness import STIFFNESS
@@ -136,7 +136,8 @@ def _quantile_columns(name: str, features: Mapping[str, np.ndarray], knots: int)
         largest = max(counts, key=lambda group: counts[group])
         columns += [g for g, count in counts.items() if g != largest and count >= FEWEST]
     columns += [f"{name} size", *(f"{name} size above {i}" for i in range(knots))]
-    return columns + [c for c in (STRAIN,) if c in features]
+    further = [STRAIN, SOFT_IONS] if QUANTITIES[name].may_soften else [STRAIN]
+    return columns + [column for column in further if column in features]
 
 
 def _ridge(design: np.ndarray, values: np.ndarray, weights: np.ndarray) -> np.ndarray:

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from ase_eqtensor.models.features import SOFT_IONS
 from ase_eqtensor.quantities.permittivity import ELECTRONIC, EPS_NOISE, TOTAL
 from ase_eqtensor.train.record import Record
 from ase_eqtensor.train.targets.base import DataSet, TensorTarget
@@ -54,7 +55,7 @@ ELECTRONIC_TARGET = TensorTarget(
     ELECTRONIC,
     features=(*_FEATURES, "electronic anisotropy"),
 )
-TOTAL_TARGET = TensorTarget(TOTAL, features=(*_FEATURES, "ionic anisotropy"))
+TOTAL_TARGET = TensorTarget(TOTAL, features=(*_FEATURES, "ionic anisotropy", SOFT_IONS))
 DIELECTRIC = DataSet(
     "dielectric",
     {ELECTRONIC.name: ELECTRONIC.shape, TOTAL.name: TOTAL.shape},
