@@ -155,6 +155,32 @@ def test_families_teach_what_novelty_means():
     assert told["flagged"]["by_family"]["one"]["caught"] > 0.8
 
 
+def test_families_that_differ_make_bounds_of_what_is_new_wider():
+    ordinary = made_up(1500)
+    for scored in ordinary.values():
+        scored.features["elasticity_tensor novelty"] = np.full(1500, 0.05)
+    known = {"elasticity_tensor": {RELATIVE: deviations(ordinary)["elasticity_tensor"][RELATIVE]}}
+    usual = known["elasticity_tensor"][RELATIVE].rows(np.arange(300))
+
+    def coefficient(costs: tuple[float, ...]) -> float:
+        families = {}
+        for i, cost in enumerate(costs):
+            new = replace(
+                usual,
+                values=cost * usual.values,
+                features=usual.features | {"elasticity_tensor novelty": np.ones(300)},
+                formulas=np.array([f"{i}-{j}" for j in range(300)]),
+                ordinary=np.zeros(300, dtype=bool),
+                family=np.full(300, str(i)),
+            )
+            families[str(i)] = {"elasticity_tensor": {RELATIVE: new}}
+        entry = calibrate(known, families)["elasticity_tensor"]
+        return entry.scales[RELATIVE].coefficients["elasticity_tensor novelty"]
+
+    alike, different = coefficient((4.0, 4.0, 4.0)), coefficient((2.0, 4.0, 8.0))
+    assert different > alike + 0.4  # the standard deviation of ln 2, ln 4, ln 8 is 0.57
+
+
 def test_a_single_fold_is_checked_by_compositions():
     found = made_up(3000)["elasticity_tensor"].of_fold(0)
     entry = check(deviations({"elasticity_tensor": found}))["elasticity_tensor"]["relative_error"]

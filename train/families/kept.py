@@ -56,11 +56,15 @@ def load(recipe: Mapping, path: Path = LEFT_OUT) -> dict[str, Known]:
             start = SEPARATOR.join(place) + SEPARATOR
             rows = table[columns[f"{start}row"]]
             values = columns[key].astype(float)
+            ones, nobody = np.ones(len(values)), np.zeros(len(values), dtype=bool)
             families.setdefault(family, {}).setdefault(quantity, {})[error] = Deviations(
                 values,
                 dict(zip(names, rows.T)),
                 columns[f"{start}formula"],
-                *np.ones((2, len(values))),
-                *np.zeros((2, len(values)), dtype=bool),
+                weights=ones,
+                votes=ones,
+                ordinary=nobody,
+                large=nobody,
+                family=np.full(len(values), family),
             )
     return families

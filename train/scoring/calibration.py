@@ -28,6 +28,7 @@ FEWEST = 12  # crystals, below which a class or system has no quantile of its ow
 # Of a crystal of a family that was left out, beside an ordinary one. Families decide about scales;
 # a larger vote about quantiles costs the ordinary crystals of their class the right ones.
 FAMILY_WEIGHT, FAMILY_VOTE = 1.0, 0.1
+FEWEST_FAMILIES = 3  # from which on it is known how much families differ
 NONE: Mapping[str, Known] = MappingProxyType({})
 KNOTS = (1 / 3, 2 / 3)  # of the sizes, where the slopes of the quantiles may change
 
@@ -91,6 +92,10 @@ def fit_scale(
     design = np.stack([features[column] for column in columns], axis=1)
     solution = _ridge(design, log, known.weights)
     coefficients = dict(zip(columns, map(float, solution))) | dict(fixed)
+    novelty = f"{QUANTITIES[name].trained_on} novelty"
+    if novelty in coefficients:
+        left = log - design @ solution
+        coefficients[novelty] += _between_families(left, known.family, features[novelty])
     scale = ErrorScale(coefficients=coefficients, quantiles={})
     ratio = known.values / scale_of(scale, features)
     columns = _quantile_columns(name, features, len(knots))
@@ -105,6 +110,17 @@ def fit_scale(
         low, high = tails(name, error, level)
         quantiles[str(level)] = Ends(high=ends(high), low={} if low is None else ends(low))
     return ErrorScale(coefficients=coefficients, quantiles=quantiles)
+
+
+def _between_families(left: np.ndarray, family: np.ndarray, novelty: np.ndarray) -> float:
+    """Standard deviation of the mean residuals of families with elements that were never seen: by
+    so much the next such family may differ; 0 if there are too few of them."""
+    means = []
+    for name in sorted(set(family.tolist()) - {""}):
+        own = family == name
+        if own.sum() >= FEWEST and novelty[own].mean() > 0.5:
+            means.append(left[own].mean())
+    return float(np.sqrt(np.mean(np.square(means)))) if len(means) >= FEWEST_FAMILIES else 0.0
 
 
 def tails(name: str, error: str, level: float) -> tuple[float | None, float]:

@@ -25,6 +25,7 @@ class Deviations:
     formulas: (n,) reduced formulas.
     weights: (n,) in fits of their scale. votes: (n,) in fits of quantiles.
     large: (n,) whether the true tensor has a scalar that is hard to predict, see `Scalar`.
+    family: (n,) that was left out of training and that the crystal is of; "" for the others.
     ordinary: (n,) whether it is a crystal of the training data, as it is, out of fold: no copy, and
         of no family that was left out.
     """
@@ -36,6 +37,7 @@ class Deviations:
     votes: np.ndarray
     ordinary: np.ndarray
     large: np.ndarray
+    family: np.ndarray
 
     def rows(self, chosen: np.ndarray) -> "Deviations":
         """Some of them, by their indices (m,) or a mask (n,)."""
@@ -47,6 +49,7 @@ class Deviations:
             self.votes[chosen],
             self.ordinary[chosen],
             self.large[chosen],
+            self.family[chosen],
         )
 
     def weighing(self, weight: float, vote: float) -> "Deviations":
@@ -81,6 +84,7 @@ def joined(parts: Iterable[Deviations]) -> Deviations:
         np.concatenate([part.votes for part in parts]),
         np.concatenate([part.ordinary for part in parts]),
         np.concatenate([part.large for part in parts]),
+        np.concatenate([part.family for part in parts]),
     )
 
 
@@ -125,6 +129,7 @@ def deviations(predictions: Mapping[str, Predictions], ordinary: bool = True) ->
                     weights,
                     ~copies & ordinary,
                     large,
+                    np.full(len(values), ""),
                 )
                 known = of_kind.rows(np.isfinite(values))
                 collected.setdefault(name, {}).setdefault(error, []).append(known)
