@@ -124,7 +124,9 @@ def test_calibration_of_the_shipped_models(name):
     card = load_model(name).card
     for property_name, entry in card.calibration.items():
         for quantity in entry.keys() - {"flagged"}:
-            assert entry[quantity]["coverage"]["0.9"] == pytest.approx(0.9, abs=0.03)
+            # of single networks a fold alone is known, and a quarter of the crystals
+            tolerance = 0.03 if len(card.folds) > 1 else 0.04
+            assert entry[quantity]["coverage"]["0.9"] == pytest.approx(0.9, abs=tolerance)
         if property_name != "compliance_tensor" and name == DEFAULT_MODEL:
             assert entry["relative_error"]["width"]["0.9"] < 1
             flagged = entry["flagged"]
