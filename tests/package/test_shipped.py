@@ -124,7 +124,7 @@ def test_calibration_of_the_shipped_models(name):
     card = load_model(name).card
     for property_name, entry in card.calibration.items():
         for quantity in entry.keys() - {"flagged"}:
-            # of single networks a fold alone is known, and a quarter of the crystals
+            # of single networks a fold alone is known, and a fifth of the crystals
             tolerance = 0.03 if len(card.folds) > 1 else 0.04
             assert entry[quantity]["coverage"]["0.9"] == pytest.approx(0.9, abs=tolerance)
         if property_name != "compliance_tensor" and name == DEFAULT_MODEL:
@@ -132,6 +132,24 @@ def test_calibration_of_the_shipped_models(name):
             flagged = entry["flagged"]
             assert 0.03 < flagged["share"] < 0.15
             assert flagged["mean_relative"] > 1.6 * flagged["mean_relative_of_the_others"]
+
+
+@pytest.mark.parametrize("kind", ["by_class", "by_system", "by_size"])
+def test_bounds_of_the_default_hold_in_each_group(kind):
+    checked = 0
+    for name, entry in load_model().card.calibration.items():
+        for error in entry.keys() - {"flagged", "refractive_index"}:
+            for group, shares in entry[error][kind].items():
+                if entry[error]["crystals"][group] >= 40:
+                    assert 0.86 <= shares["0.9"] <= 0.94, (name, error, group)
+                    assert 0.43 <= shares["0.5"] <= 0.57, (name, error, group)
+                    checked += 1
+    assert checked >= 30
+
+
+def test_bounds_of_the_default_hold_for_large_permittivities():
+    large = load_model().card.calibration["dielectric_tensor"]["eps_total"]["large"]
+    assert large["crystals"] > 80 and large["0.9"] > 0.8
 
 
 def test_training_crystals_come_with_their_tensors(calc):
