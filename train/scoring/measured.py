@@ -28,7 +28,6 @@ from ase_eqtensor.train.fitting.samples import prepare
 from ase_eqtensor.train.folds import split
 from ase_eqtensor.train.measured.tables import Measurement
 from ase_eqtensor.train.record import Record
-from ase_eqtensor.train.scoring.calibration import tails
 from ase_eqtensor.train.scoring.deviations import partition
 from ase_eqtensor.train.scoring.outputs import described
 
@@ -94,21 +93,19 @@ def _fitted(name: str, known: Crystals, entry: Calibrated) -> tuple[dict, dict]:
     left = known.deviations(name, tensors)
     errors = {scalar: values for scalar, values in left.items() if scalar in entry.scales}
     # of whole tensors little is measured: their errors are taken to be those of the scalars
-    errors[RELATIVE] = np.nanmax([np.abs(np.expm1(values)) for values in errors.values()], axis=0)
+    errors[RELATIVE] = np.nanmax([np.abs(np.expm1(-values)) for values in errors.values()], axis=0)
     quantiles = {}
     for error, values in errors.items():
         ratio = values / scale_of(entry.scales[error], known.features)
         ratio = ratio[np.isfinite(ratio)]
-        quantiles[error] = {str(level): _ends(name, error, level, ratio) for level in LEVELS}
+        quantiles[error] = {str(level): _ends(error, level, ratio) for level in LEVELS}
     return shift, quantiles
 
 
-def _ends(name: str, error: str, level: float, ratio: np.ndarray) -> Ends:
-    low, high = tails(name, error, level)
-    upper = {CONSTANT: float(np.quantile(ratio, high, method="higher"))}
-    if low is None:
-        return Ends(high=upper)
-    return Ends(high=upper, low={CONSTANT: float(np.quantile(ratio, low, method="lower"))})
+def _ends(error: str, level: float, ratio: np.ndarray) -> Ends:
+    """Symmetric: of so few crystals a few ferroelectrics and doubtful values would make one end."""
+    end = float(np.quantile(np.abs(ratio), level, method="higher"))
+    return Ends(high={CONSTANT: end}, low={} if error == RELATIVE else {CONSTANT: -end})
 
 
 def _shift(name: str, known: Crystals) -> dict[str, float]:
