@@ -12,6 +12,7 @@ from functools import cached_property
 from pathlib import Path
 
 import numpy as np
+import torch
 
 LEADING = 16  # principal axes
 NEAREST = 5  # training crystals, to which the mean distance is taken
@@ -63,21 +64,20 @@ class Fingerprints:
         """Quantity -> logarithm (B,) of the distance of crystals with invariants (M, B, C) from
         those that taught it: mean over the nearest ones, and over members of the logarithm."""
         asked = self._project(invariants)
-        return {
-            name: np.mean(
-                [np.log(_nearest(asked[:, m], *own)) for m, own in enumerate(members)], axis=0
-            )
-            for name, members in self._known.items()
-        }
+        found: dict[bytes, np.ndarray] = {}  # quantities of one data set are taught by the same
+        for rows, members in self._known.items():
+            logarithms = [np.log(_nearest(asked[:, m], *own)) for m, own in enumerate(members)]
+            found[rows] = np.mean(logarithms, axis=0)
+        return {name: found[teaches.tobytes()] for name, teaches in self.teaches.items()}
 
     @cached_property
-    def _known(self) -> dict[str, list[tuple[np.ndarray, np.ndarray]]]:
-        """Quantity -> for each member, fingerprints (D, n) of the crystals that it learnt from, and
-        their squares (n,)."""
+    def _known(self) -> dict[bytes, list[tuple[np.ndarray, np.ndarray]]]:
+        """For each selection of crystals by `teaches`, and each member, -2 times the fingerprints
+        (D, n) of those that it learnt from, and their squares (n,)."""
         known = {}
-        for name, teaches in self.teaches.items():
+        for teaches in self.teaches.values():
             own = [self.values[teaches & learnt, m].T for m, learnt in enumerate(self.learnt.T)]
-            known[name] = [(np.ascontiguousarray(f), (f**2).sum(0)) for f in own]
+            known[teaches.tobytes()] = [(-2 * f, (f**2).sum(0)) for f in own]
         return known
 
     def save(self, path: Path) -> None:
@@ -111,10 +111,14 @@ def _axes(invariants: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return mean, (axes / np.sqrt(variance + SHRINKAGE * variance.mean()))[:, :LEADING]
 
 
-def _nearest(asked: np.ndarray, known: np.ndarray, known_squares: np.ndarray) -> np.ndarray:
-    """Mean distance (B,) of points (B, D) from the nearest of others (D, n) with the squares (n,);
-    those that coincide count as one part in a thousand apart."""
-    squares = (asked**2).sum(1)[:, None] + known_squares - 2 * asked @ known
-    count = min(NEAREST, squares.shape[1])
-    nearest = np.partition(squares, count - 1, axis=1)[:, :count]
+def _nearest(asked: np.ndarray, minus_two_known: np.ndarray, squares: np.ndarray) -> np.ndarray:
+    """Mean distance (B,) of points (B, D) from the nearest of others, given as -2 times their
+    coordinates (D, n) and their squares (n,); those that coincide count as one part in a thousand
+    apart."""
+    partial = asked @ minus_two_known
+    partial += squares
+    count = min(NEAREST, partial.shape[1])
+    # PyTorch's takes a sixth of the time of NumPy's partition
+    found = torch.from_numpy(partial).topk(count, largest=False).values.numpy()
+    nearest = found + (asked**2).sum(1)[:, None]
     return np.sqrt(np.maximum(nearest, 1e-6)).mean(1)
