@@ -107,7 +107,8 @@ def main(
     assert model.weights is not None  # it was loaded from there
     records = read_database(database)
     if families is not None:
-        samples = prepare(records, model.network.architecture.cutoff)
+        trained = [r for r in records if r.dataset in model.card.recipe["datasets"]]
+        samples = prepare(trained, model.network.architecture.cutoff)
         known = {}
         for family in FAMILIES:
             if weights := networks(families, family):

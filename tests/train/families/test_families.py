@@ -8,10 +8,14 @@ from ase.build import bulk
 from training import records, small_recipe
 
 from ase_eqtensor.models.store import load_model
+from ase_eqtensor.train.calibrate import main as calibrate
+from ase_eqtensor.train.data.database import read_database, write_database
 from ase_eqtensor.train.families import kept
 from ase_eqtensor.train.families.definitions import FAMILIES, without
 from ase_eqtensor.train.families.runs import execute, networks, predictions, weights_of
 from ase_eqtensor.train.fitting.samples import prepare
+from ase_eqtensor.train.release import release
+from ase_eqtensor.train.run import train
 from ase_eqtensor.train.scoring.deviations import deviations
 from studies.families import row
 from studies.laws import layered
@@ -85,6 +89,19 @@ def test_errors_on_a_family(weights, samples):
     assert np.isfinite(known["k_vrh_gpa"].features["elasticity_tensor distance"]).all()
     cells = row("halides", "joint", weights, samples)
     assert len(cells) == 7 and "-" not in cells
+
+
+def test_models_are_calibrated_with_families(weights, tmp_path, monkeypatch, capsys):
+    saved = {}
+    monkeypatch.setattr(kept, "save", lambda path, known, recipe: saved.update(known))
+    database = tmp_path / "crystals.db"
+    write_database(database, records())
+    run = train(database, small_recipe(epochs=1), tmp_path / "run")
+    released = release("small", read_database(database), [run.parent], tmp_path)
+    calibrate(str(released), database, weights.parent, None)
+    assert saved.keys() == {"halides"} and saved["halides"]["elasticity_tensor"]
+    assert load_model(released).card.calibrated
+    assert "small: 1 networks" in capsys.readouterr().out
 
 
 def test_errors_are_kept(weights, samples, tmp_path):
