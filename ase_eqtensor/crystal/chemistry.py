@@ -18,6 +18,16 @@ SOFT_IONS = frozenset(
 )
 
 
+_D0_IN_OXIDES = frozenset(atomic_numbers[symbol] for symbol in "Ti Nb Ta W".split())
+
+
+def is_d0_oxide(numbers: np.ndarray) -> bool:
+    """Whether atoms with these atomic numbers (N,) may be one of the oxides of Ti, Nb, Ta and W,
+    perovskites and rutiles among them, that are known for soft modes."""
+    species = set(np.asarray(numbers).tolist())
+    return bool(species & _OXYGEN) and not _D0_IN_OXIDES.isdisjoint(species)
+
+
 def holds_soft_ions(numbers: np.ndarray) -> bool:
     """Whether one of `SOFT_IONS` is among atoms with these atomic numbers (N,)."""
     return not SOFT_IONS.isdisjoint(np.asarray(numbers).tolist())

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from ase.data import covalent_radii
 
-from ..crystal.chemistry import CHEMICAL_CLASSES, chemical_class, holds_soft_ions
+from ..crystal.chemistry import CHEMICAL_CLASSES, chemical_class, holds_soft_ions, is_d0_oxide
 from ..crystal.symmetry import CRYSTAL_SYSTEMS
 from ..network.model import Reading
 from ..quantities import QUANTITIES, Head, heads
@@ -14,6 +14,7 @@ from .card import DISTANCE
 from .fingerprints import Fingerprints
 
 CONSTANT, STRAIN, SOFT_IONS = "constant", "strain", "soft ions"
+D0_OXIDES = "d0 oxides"
 FLOOR = 1e-3  # of spreads, so that members which agree have a finite logarithm
 SMALL = 0.03  # the same for anisotropies
 AT_REST = 0.02  # the same for strains; below, other errors are larger
@@ -72,7 +73,8 @@ def error_features(told: Told, counts: Mapping[str, Mapping[int, float]]) -> dic
 
     Returns:
         "constant", one;
-        of the composition: the name of each chemical class, 1 or 0; "soft ions", 1 or 0;
+        of the composition: the name of each chemical class, 1 or 0; "soft ions" and
+        "d0 oxides", 1 or 0;
         "transition metals", their share of atoms; "packing", the logarithm of the share of the
         volume that spheres with covalent radii fill; for every quantity "QUANTITY rarity", minus
         the logarithm of the count of the rarest element, and "QUANTITY novelty", 1 for an element
@@ -96,6 +98,7 @@ def error_features(told: Told, counts: Mapping[str, Mapping[int, float]]) -> dic
     }
     soft = [holds_soft_ions(z) for z in told.numbers]
     features[SOFT_IONS] = np.array(soft, dtype=float)
+    features[D0_OXIDES] = np.array([is_d0_oxide(z) for z in told.numbers], dtype=float)
     features |= {name: (classes == name).astype(float) for name in CHEMICAL_CLASSES}
     features |= {name: (systems == name).astype(float) for name in CRYSTAL_SYSTEMS}
     if told.strain is not None:

@@ -180,7 +180,7 @@ def held(atoms: Atoms, card: Card) -> str:
             continue
         share = 100 * checked["by_class"][group][str(max(LEVELS))]
         number = checked["crystals"][group]
-        told.append(f"{share:.0f} % of {number} tensors {quantity.display.symbol}")
+        told.append(f"{share:.0f} % of {number} ({quantity.display.title})")
     if not told:
         return ""
     return (

@@ -1,6 +1,7 @@
 """Flags belong to tensors, and what the training data know of a crystal counts."""
 
 import pytest
+from ase import Atoms
 from ase.build import bulk
 from ase.db import connect
 
@@ -66,6 +67,15 @@ def test_large_ionic_parts_are_flagged(calculator):
     tin, common = calculator.predict([bulk("SnTe", "rocksalt", a=6.4), MGO])
     assert tin.concerns["soft_mode_possible"] == ("dielectric_tensor",)
     assert "soft_mode_possible" not in common.flags
+
+
+def test_titanates_are_suspected_whatever_their_labels_say(calculator):
+    titanate = Atoms("SrTiO3", cell=[3.94] * 3, pbc=True)
+    titanate.set_scaled_positions(
+        [(0, 0, 0), (0.5,) * 3, (0, 0.5, 0.5), (0.5, 0, 0.5), (0.5, 0.5, 0)]
+    )
+    (prediction,) = calculator.predict([titanate])
+    assert prediction.concerns["soft_mode_possible"] == ("dielectric_tensor",)
 
 
 def test_instability_is_suspected_with_the_rates_of_the_card(calculator):

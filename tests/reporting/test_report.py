@@ -48,7 +48,7 @@ def test_how_well_bounds_hold_for_crystals_of_its_kind(pages, calculator):
     share, number_of = checked["by_class"]["oxides"]["0.9"], checked["crystals"]["oxides"]
     text = words(pages["tetragonal"])
     assert "Crystals like this one (oxides), none of which the networks had seen" in text
-    assert f"{100 * share:.0f} % of {number_of} tensors ε" in text
+    assert f"{100 * share:.0f} % of {number_of} (Total static permittivity ε)" in text
     assert "measurement at room temperature" not in text
 
 

@@ -13,7 +13,7 @@ from sklearn.preprocessing import StandardScaler
 from ase_eqtensor.crystal.chemistry import CHEMICAL_CLASSES
 from ase_eqtensor.errors import SoftModeWarning, UnstableWarning
 from ase_eqtensor.models.card import Suspicion
-from ase_eqtensor.models.features import CONSTANT
+from ase_eqtensor.models.features import CONSTANT, D0_OXIDES
 from ase_eqtensor.quantities.permittivity import TOTAL
 from ase_eqtensor.quantities.stiffness import STIFFNESS
 from ase_eqtensor.train.record import Record
@@ -24,6 +24,9 @@ from ase_eqtensor.train.targets.stiffness import MODULI
 from ase_eqtensor.train.teacher.labels import Label
 
 RAISED = 0.1  # share of the crystals with a flag
+# Features that raise a flag whatever the others say: the labels of SrTiO3, BaTiO3 or KTaO3 lack
+# their soft mode, so that they cannot teach it.
+ALWAYS = {SoftModeWarning.flag: {D0_OXIDES: 100.0}}
 PARTS = 10  # of the compositions, for the rates
 FEWEST = 20  # crystals that deserve a flag, without which it is not fitted
 STRENGTH = 0.1  # inverse of the regularisation, as of scikit-learn
@@ -55,13 +58,13 @@ def suspicions(
     found = {}
     for flag, (quantity, names, deserves) in sources.items():
         scored = [predictions[name] for name in names if name in predictions]
-        if fitted := scored and _fitted(quantity, scored, deserves):
+        if fitted := scored and _fitted(flag, quantity, scored, deserves):
             found[flag] = fitted
     return found
 
 
 def _fitted(
-    quantity: str, scored: list[Predictions], deserves: Callable[[Record], bool | None]
+    flag: str, quantity: str, scored: list[Predictions], deserves: Callable[[Record], bool | None]
 ) -> Suspicion | None:
     target = targets()[quantity]
     assert isinstance(target, TensorTarget)
@@ -85,8 +88,11 @@ def _fitted(
         coefficients, constant, above = _regression(design[~held], truth[~held])
         raised[held] = design[held] @ coefficients + constant > above
     coefficients, constant, above = _regression(design, truth)
+    always = ALWAYS.get(flag, {})
+    for name in always:
+        raised |= np.concatenate([one.features[name] for one in scored])[known] > 0
     return Suspicion(
-        coefficients={CONSTANT: constant, **dict(zip(columns, map(float, coefficients)))},
+        coefficients={CONSTANT: constant, **dict(zip(columns, map(float, coefficients))), **always},
         above=above,
         rates={
             "caught": float(raised[truth].mean()),

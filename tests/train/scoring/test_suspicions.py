@@ -25,6 +25,7 @@ def predictions(soft: np.ndarray) -> dict[str, Predictions]:
     values = np.stack([record.targets["dielectric_tensor"] for record in records])
     noise = rng.normal(size=CRYSTALS)
     features = {"ionic level": 3.0 * soft + noise, "packing": rng.normal(size=CRYSTALS)}
+    features["d0 oxides"] = np.zeros(CRYSTALS)
     return {"dielectric_tensor": Predictions(records, values, values, features)}
 
 
