@@ -18,11 +18,11 @@ SOFT_IONS = frozenset(
 )
 
 
-_D0_IN_OXIDES = frozenset(atomic_numbers[symbol] for symbol in "Ti Nb Ta W".split())
+_D0_IN_OXIDES = frozenset(atomic_numbers[symbol] for symbol in "Ti Nb Ta".split())
 
 
 def is_d0_oxide(numbers: np.ndarray) -> bool:
-    """Whether atoms with these atomic numbers (N,) may be one of the oxides of Ti, Nb, Ta and W,
+    """Whether atoms with these atomic numbers (N,) may be one of the oxides of Ti, Nb and Ta,
     perovskites and rutiles among them, that are known for soft modes."""
     species = set(np.asarray(numbers).tolist())
     return bool(species & _OXYGEN) and not _D0_IN_OXIDES.isdisjoint(species)
