@@ -65,8 +65,8 @@ def main(
     folder: Annotated[Path, typer.Argument(help="Folder of `ase_eqtensor.train.families`.")],
 ) -> None:
     """Print the errors on families left out of training."""
-    cutoff = load_recipe("joint").network.cutoff
-    samples = prepare(read_database(database, load_recipe("joint").datasets), cutoff)
+    joint = load_recipe("joint")
+    samples = prepare(read_database(database, joint.datasets), joint.network.cutoff)
     rows = [
         row(family, recipe, weights[0], samples)
         for family in FAMILIES

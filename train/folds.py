@@ -26,7 +26,12 @@ def fold_of(reduced_formula: str) -> int:
 
 def in_val(reduced_formula: str) -> bool:
     """Whether the composition is validated on in the runs that do not test it (one in ten)."""
-    return (_hash(reduced_formula) // N_FOLDS) % 10 == 0
+    return part_of(reduced_formula, 10) == 0
+
+
+def part_of(reduced_formula: str, parts: int) -> int:
+    """The part (0 ... parts - 1) of a composition, independent of its fold."""
+    return _hash(reduced_formula) // N_FOLDS % parts
 
 
 def split(rows: Iterable, fold: int) -> Split:

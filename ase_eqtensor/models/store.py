@@ -104,7 +104,7 @@ class Model:
         missing although the calibration needs it.
         """
         fingerprints = None
-        path = self.weights and fingerprints_beside(self.weights)
+        path = self.weights and _fingerprints_beside(self.weights)
         if path and path.is_file():
             try:
                 fingerprints = Fingerprints.load(path)
@@ -229,7 +229,7 @@ def save_model(
     write_card(card, weights.with_suffix(".json"))
     save_crystals(_crystals_beside(weights), crystals)
     if fingerprints is not None:
-        fingerprints.save(fingerprints_beside(weights))
+        fingerprints.save(_fingerprints_beside(weights))
     return weights
 
 
@@ -237,7 +237,7 @@ def _crystals_beside(weights: Path) -> Path:
     return weights.with_suffix(".crystals.npz")
 
 
-def fingerprints_beside(weights: Path) -> Path:
+def _fingerprints_beside(weights: Path) -> Path:
     """The file of the fingerprints that belong to the weights."""
     return weights.with_suffix(".fingerprints.npz")
 

@@ -158,10 +158,13 @@ class ErrorModel:
             fingerprints,
         )
 
-    def as_measured(self, told: Told) -> dict[str, np.ndarray]:
+    def features(self, told: Told) -> dict[str, np.ndarray]:
+        """What the errors of B crystals may depend on, see `error_features`."""
+        return error_features(told, self.counts)
+
+    def as_measured(self, told: Told, features: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Quantity -> (B, *form.shape), what a measurement would find, of those of which that is
         known."""
-        features = error_features(told, self.counts)
         return {
             name: corrected(name, tensors, self.measured, features)
             for name, tensors in told.tensors.items()
@@ -169,16 +172,19 @@ class ErrorModel:
         }
 
     def estimate(
-        self, told: Told, scalars: Mapping[str, np.ndarray], measured: bool = False
+        self,
+        told: Told,
+        features: Mapping[str, np.ndarray],
+        scalars: Mapping[str, np.ndarray],
+        measured: bool = False,
     ) -> "list[Estimate]":
         """What is known of the errors of each of B crystals.
 
         Args:
-            told: crystals and what the network says of them.
+            told: crystals and what the network says of them. features: theirs.
             scalars: name -> values (B,) of the predicted scalars.
             measured: whether these are corrected values, and errors those of measured ones.
         """
-        features = error_features(told, self.counts)
         raised = {
             flag: linear(suspicion.coefficients, features) > suspicion.above
             for flag, suspicion in self.suspicions.items()
@@ -191,7 +197,7 @@ class ErrorModel:
         for name, entry in self.calibrated.items():
             if measured and QUANTITIES[name].trained_on not in self.measured:
                 continue
-            known = features | hinges(name, features, entry.knots)
+            known = {**features, **hinges(name, features, entry.knots)}
             scales = entry.scales
             if measured:
                 scales = measured_scales(scales, self.measured[QUANTITIES[name].trained_on])

@@ -200,10 +200,11 @@ class Predictor:
             errors.fingerprints,
         )
         measured = self.settings.level == MEASURED
+        features = errors.features(told)
         if measured:
-            tensors = tensors | errors.as_measured(told)
+            tensors = tensors | errors.as_measured(told, features)
         scalars = self._scalars(tensors, prepared)
-        return errors.estimate(told, scalars, measured), tensors, scalars
+        return errors.estimate(told, features, scalars, measured), tensors, scalars
 
     def _assemble(
         self,

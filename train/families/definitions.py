@@ -6,7 +6,7 @@ from collections.abc import Callable
 from ase import Atoms
 from ase.geometry.dimensionality import analyze_dimensionality
 
-from ase_eqtensor.crystal.periodic_table import element
+from ase_eqtensor.crystal.chemistry import HALOGENS, METALS, OXYGEN, chemical_class
 from ase_eqtensor.train.fitting.fit import TrainingSamples
 from ase_eqtensor.train.fitting.samples import Sample
 from ase_eqtensor.train.targets import DATASETS
@@ -27,26 +27,22 @@ def _layered(atoms: Atoms) -> bool:
     return likeliest.dimtype == "2D"
 
 
-def _metallic(atoms: Atoms) -> bool:
-    return all(element(z).metal for z in set(atoms.numbers.tolist()))
-
-
-OXYGEN, HALOGENS = _has(8), _has(9, 17, 35, 53)
+_OXIDE, _HALIDE = _has(*OXYGEN), _has(*HALOGENS)
 FAMILIES: dict[str, Callable[[Atoms], bool]] = {
-    "halides": HALOGENS,
-    "oxides of 3d metals": lambda atoms: OXYGEN(atoms) and _has(*METALS_3D)(atoms),
+    "halides": _HALIDE,
+    "oxides of 3d metals": lambda atoms: _OXIDE(atoms) and _has(*METALS_3D)(atoms),
     "hydrides": _has(1),
     "layered crystals": _layered,
     "carbides and nitrides": lambda atoms: (
-        _has(6, 7)(atoms) and not (OXYGEN(atoms) or HALOGENS(atoms) or _has(1)(atoms))
+        _has(6, 7)(atoms) and not (_OXIDE(atoms) or _HALIDE(atoms) or _has(1)(atoms))
     ),
     "intermetallics of f elements": lambda atoms: (
-        _metallic(atoms) and _has(*LANTHANOIDS, *ACTINOIDS)(atoms)
+        chemical_class(atoms.numbers) == METALS and _has(*LANTHANOIDS, *ACTINOIDS)(atoms)
     ),
     "aluminium": _has(13),
     "lithium": _has(3),
     "selenium": _has(34),
-    "oxygen": OXYGEN,
+    "oxygen": _OXIDE,
 }
 
 

@@ -2,12 +2,11 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from hashlib import sha256
 
 import numpy as np
 
 from ase_eqtensor.quantities import offered
-from ase_eqtensor.train.folds import N_FOLDS
+from ase_eqtensor.train.folds import part_of
 from ase_eqtensor.train.scoring.outputs import Predictions
 from ase_eqtensor.train.targets import DATASETS, targets
 from ase_eqtensor.train.targets.base import TensorTarget, WholeTensor, tensor_deviations
@@ -64,9 +63,8 @@ class Deviations:
 
 
 def partition(formulas: Iterable[str], parts: int) -> np.ndarray:
-    """(n,) part, 0 ... parts - 1, of each composition, independent of its fold."""
-    digests = [int(sha256(formula.encode()).hexdigest(), 16) for formula in formulas]
-    return np.array([digest // N_FOLDS % parts for digest in digests])
+    """(n,) part of each composition, see `part_of`."""
+    return np.array([part_of(formula, parts) for formula in formulas])
 
 
 Known = dict[str, dict[str, Deviations]]  # quantity -> error -> deviations
@@ -102,15 +100,16 @@ def deviations(predictions: Mapping[str, Predictions], ordinary: bool = True) ->
         copies = np.array([DATASETS[r.dataset].derived for r in scored.records])
         strained = np.array([not r.at_rest for r in scored.records])
         sound = np.array([not r.quarantine for r in scored.records])
-        scored = scored.rows(np.flatnonzero(sound & (~copies | (strained & ordinary))))
-        copies = np.array([DATASETS[r.dataset].derived for r in scored.records], dtype=bool)
-        if not len(scored.records):
+        chosen = np.flatnonzero(sound & (~copies | (strained & ordinary)))
+        if not len(chosen):
             continue
+        scored, copies = scored.rows(chosen), copies[chosen]
+        weights = np.where(copies, STRAINED_WEIGHT, 1.0)
+        formulas = np.array([record.reduced_formula for record in scored.records])
         both = scored.predicted, scored.target
         for name, quantity in offered().items():
             if quantity.trained_on != target.quantity.name:
                 continue
-            errors = target.deviations(*both, scored.density)
             large = np.zeros(len(copies), dtype=bool)
             if isinstance(target, TensorTarget):
                 large = quantity.large(scored.target)
@@ -119,12 +118,13 @@ def deviations(predictions: Mapping[str, Predictions], ordinary: bool = True) ->
                     continue
                 predicted, true = (np.linalg.inv(side) for side in both)
                 errors = tensor_deviations(quantity, predicted, true, scored.density)
+            else:
+                errors = target.deviations(*both, scored.density)
             for error, values in errors.items():
-                weights = np.where(copies, STRAINED_WEIGHT, 1.0)
                 of_kind = Deviations(
                     values,
                     scored.features,
-                    np.array([record.reduced_formula for record in scored.records]),
+                    formulas,
                     weights,
                     weights,
                     ~copies & ordinary,
