@@ -45,6 +45,10 @@ class SettingError(EqTensorError, ValueError):
     """A setting that does not exist, or a value that it cannot have on this machine."""
 
 
+class PartnerError(EqTensorError):
+    """A calculator beside the network could not say anything about a crystal."""
+
+
 class NothingCalculatedError(EqTensorError, RuntimeError):
     """A calculator was asked about its last crystal before it had one."""
 
@@ -131,6 +135,12 @@ class SoftModeWarning(EqTensorWarning):
     """The ionic part of the permittivity may be large, and far larger than predicted."""
 
     flag = "soft_mode_possible"
+
+
+class PartnerWarning(EqTensorWarning):
+    """The calculator beside the network says nothing about a tensor: it is the network's alone."""
+
+    flag = "network_alone"
 
 
 class UnknownSettingWarning(EqTensorWarning):

@@ -73,8 +73,3 @@ class Rejection:
     formula: str
     reason: str
     action: str = "rejected"
-
-
-def bare(atoms: Atoms) -> Atoms:
-    """Positions, numbers and cell only, periodic in all directions."""
-    return Atoms(numbers=atoms.numbers, positions=atoms.positions, cell=atoms.cell, pbc=True)

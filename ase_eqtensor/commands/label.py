@@ -36,6 +36,10 @@ def label(
     ratios_each: Annotated[
         int | None, typer.Option(help="How many of the volume ratios each crystal gets.")
     ] = None,
+    force_constants: Annotated[
+        bool,
+        typer.Option("--force-constants", help="Those of all displacements, too, as at Gamma."),
+    ] = False,
     workers: Workers = 1,
     backend: Annotated[str, typer.Option(help="local, dask or ray.")] = "local",
     address: Annotated[
@@ -62,6 +66,7 @@ def label(
             level,
             volume_ratios=volume_ratios or (),
             ratios_each=ratios_each,
+            force_constants=force_constants,
             workers=workers,
             backend=backend,
             address=address,

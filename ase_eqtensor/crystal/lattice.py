@@ -15,6 +15,11 @@ MAX_DEFECT = 30
 MAX_ELONGATION = 1e6
 
 
+def bare(atoms: Atoms) -> Atoms:
+    """Positions, numbers and cell only, periodic in all directions."""
+    return Atoms(numbers=atoms.numbers, positions=atoms.positions, cell=atoms.cell, pbc=True)
+
+
 def reduced_cell(cell: np.ndarray) -> np.ndarray:
     """The shortest vectors (3, 3), rows in Å, that span the lattice of `cell` (3, 3), in its frame
     and of its handedness.

@@ -7,10 +7,10 @@ import numpy as np
 from ase import Atoms
 from ase.build import make_supercell
 
+from ase_eqtensor.crystal.lattice import bare
 from ase_eqtensor.crystal.validation import describe
 from ase_eqtensor.errors import DataError
-from ase_eqtensor.train.record import bare
-from ase_eqtensor.train.teacher.symmetric import LENGTH, SymmetricCrystal
+from ase_eqtensor.potential.symmetric import LENGTH, SymmetricCrystal
 
 
 def at_volume(crystal: SymmetricCrystal, ratio: float) -> SymmetricCrystal:

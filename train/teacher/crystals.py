@@ -8,10 +8,10 @@ from ase import Atoms
 from ase.data import chemical_symbols
 
 from ase_eqtensor.crystal.formula import reduced_formula
+from ase_eqtensor.crystal.lattice import bare
 from ase_eqtensor.errors import DataError, StructureError, located
 from ase_eqtensor.files import open_collection
 from ase_eqtensor.train.data.database import read_database
-from ase_eqtensor.train.record import bare
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,18 +6,17 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from ase.calculators.calculator import BaseCalculator
 
 from ase_eqtensor.errors import DataError
 from ase_eqtensor.parallel import in_parallel
+from ase_eqtensor.potential.calculators import calculator, teacher
+from ase_eqtensor.potential.relaxation import Relaxed, relax
+from ase_eqtensor.potential.response import Response, response
+from ase_eqtensor.potential.symmetric import symmetric_crystal
 from ase_eqtensor.tensors.notation import VOIGT_PAIRS, voigt_to_mandel
-from ase_eqtensor.train.teacher.calculators import calculator, teacher
 from ase_eqtensor.train.teacher.copies import at_volume, chosen
 from ase_eqtensor.train.teacher.crystals import Crystal
-from ase_eqtensor.train.teacher.finite_strain import stiffness
 from ase_eqtensor.train.teacher.labels import LABELS, SETTINGS, Label, line
-from ase_eqtensor.train.teacher.relaxation import Relaxed, relax
-from ase_eqtensor.train.teacher.symmetric import symmetric_crystal
 
 RELAXED = 1.0  # the volume ratio of the relaxed crystal itself
 
@@ -38,6 +37,7 @@ def label(
     *,
     volume_ratios: Sequence[float] = (),
     ratios_each: int | None = None,
+    force_constants: bool = False,
     workers: int = 1,
     backend: str = "local",
     address: str | None = None,
@@ -52,6 +52,7 @@ def label(
         name, level_of_theory: of the calculator, see `teacher`.
         volume_ratios: of the strained copies to the relaxed crystal.
         ratios_each: how many of them each crystal gets; None for all.
+        force_constants: whether new labels of relaxed crystals have those of all displacements.
         workers, backend, address: as in `in_parallel`.
         progress: is told the number of crystals done and in all.
 
@@ -77,7 +78,8 @@ def label(
         missing = [v for v in wanted if (crystal.dataset, crystal.id, v) not in known]
         relaxed = known.get((crystal.dataset, crystal.id, RELAXED))
         if missing and not (relaxed and "error" in relaxed):
-            tasks.append((crystal, missing, relaxed and Label(**relaxed), name, level_of_theory))
+            start = relaxed and Label(**relaxed)
+            tasks.append((crystal, missing, start, force_constants, name, level_of_theory))
     failures = sum("error" in entry for entry in known.values())
     new = 0
     with output.open("ab") as stream:
@@ -96,6 +98,7 @@ def _label_crystal(
     crystal: Crystal,
     volume_ratios: Sequence[float],
     start: Label | None,
+    force_constants: bool,
     name: str,
     level_of_theory: str,
 ) -> list[Label | dict]:
@@ -117,7 +120,8 @@ def _label_crystal(
             if ratio != RELAXED:
                 found = relax(at_volume(relaxed.crystal, ratio), potential, fixed_cell=True)
                 found = found._replace(converged=found.converged and relaxed.converged)
-            entries.append(_label(found, potential, origin, ratio, growth, begun))
+            result = response(found.crystal, potential, force_constants and ratio == RELAXED)
+            entries.append(_label(found, result, origin, ratio, growth, begun))
         except Exception as error:  # calculators raise whatever a crystal leads them to
             text = f"{type(error).__name__}: {error}"
             entries.append(origin | {"volume_ratio": ratio, "error": text})
@@ -128,14 +132,13 @@ def _label_crystal(
 
 def _label(
     relaxed: Relaxed,
-    potential: BaseCalculator,
+    result: Response,
     origin: dict[str, str],
     volume_ratio: float,
     relaxed_volume_ratio: float,
     begun: float,
 ) -> Label:
     """The label of a crystal with relaxed ions; `begun` is when work on it began."""
-    result = stiffness(relaxed.crystal, potential)
     atoms = relaxed.crystal.atoms
     return Label(
         **origin,
@@ -154,4 +157,5 @@ def _label(
         stress_gpa=[float(relaxed.stress[pair]) for pair in VOIGT_PAIRS],
         evaluations=relaxed.evaluations + result.evaluations,
         seconds=time.process_time() - begun,
+        force_constants=None if result.force_constants is None else result.force_constants.tolist(),
     )

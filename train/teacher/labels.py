@@ -12,15 +12,22 @@ import numpy as np
 from ase import Atoms
 
 from ase_eqtensor.errors import DataError
+from ase_eqtensor.potential import relaxation, response
+from ase_eqtensor.potential.opinion import SOFTEST, Opinion
 from ase_eqtensor.train.folds import fold_of
 from ase_eqtensor.train.lines import LineFile, dump
-from ase_eqtensor.train.teacher import finite_strain, relaxation
 
 Key = tuple[str, str, float]  # dataset, id, volume ratio
 
-DIGITS = {"stiffness_gpa": 2, "clamped_gpa": 2, "stress_gpa": 3, "cell": 5, "positions": 5}
+DIGITS = {
+    "stiffness_gpa": 2,
+    "clamped_gpa": 2,
+    "stress_gpa": 3,
+    "cell": 5,
+    "positions": 5,
+    "force_constants": 3,
+}
 SIGNIFICANT = 4  # digits of all other numbers
-SOFTEST = 0.05  # GPa, an eigenvalue that the rounding of entries to 0.01 GPa leaves positive
 
 
 @dataclass(frozen=True)
@@ -44,6 +51,7 @@ class Label:
     converged: of the relaxations; max_force: left over, in eV/Å.
     stress_gpa: (6,), GPa, Voigt order, positive under tension; about 0 for the relaxed crystal.
     evaluations: of forces and stress; seconds: of one process.
+    force_constants: (3 P, 3 P), eV/Å^2, of all displacements at Gamma; None if not asked for.
     """
 
     id: str
@@ -64,6 +72,7 @@ class Label:
     stress_gpa: list[float]
     evaluations: int
     seconds: float
+    force_constants: list[list[float]] | None = None
 
     @property
     def atoms(self) -> Atoms:
@@ -77,17 +86,33 @@ class Label:
         return self.least_eigenvalue_gpa > SOFTEST and resists
 
     @property
+    def opinion(self) -> Opinion:
+        """The label of a relaxed crystal as what a calculator says of it."""
+        constants = self.force_constants
+        return Opinion(
+            self.atoms,
+            self.relaxed_volume_ratio,
+            self.converged,
+            np.array(self.stiffness_gpa),
+            self.least_force_constant,
+            None if constants is None else np.array(constants),
+            self.evaluations,
+            self.seconds,
+        )
+
+    @property
     def fold(self) -> int:
         """The run (0..4) that tests this composition, in which the label must not be used."""
         return fold_of(self.formula)
 
 
 _NAMES = frozenset(field.name for field in fields(Label))
+_OPTIONAL = {"force_constants"}
 
 
 def _key(entry: dict) -> Key:
-    if "error" not in entry and entry.keys() != _NAMES:
-        raise ValueError(f"it lacks or adds {sorted(entry.keys() ^ _NAMES)}")
+    if "error" not in entry and (odd := entry.keys() ^ _NAMES) - _OPTIONAL:
+        raise ValueError(f"it lacks or adds {sorted(odd - _OPTIONAL)}")
     return entry["dataset"], entry["id"], float(entry["volume_ratio"])
 
 
@@ -98,8 +123,8 @@ LABELS = LineFile(
     key=_key,
 )
 SETTINGS = {
-    "strain": finite_strain.STEP / finite_strain.LENGTH,
-    "displacement_ang": finite_strain.STEP,
+    "strain": response.STEP / response.LENGTH,
+    "displacement_ang": response.STEP,
     "max_force_ev_ang": relaxation.MAX_FORCE,
     "max_stress_gpa": relaxation.MAX_STRESS,
 }
@@ -110,8 +135,10 @@ def line(entry: Label | dict) -> bytes:
     if isinstance(entry, dict):
         return dump(entry)
     values = asdict(entry)
-    for name, value in values.items():
-        if name in DIGITS:
+    for name, value in list(values.items()):
+        if value is None and name in _OPTIONAL:
+            del values[name]
+        elif name in DIGITS:
             values[name] = (np.round(value, DIGITS[name]) + 0.0).tolist()  # no -0.0
         elif isinstance(value, float):
             values[name] = float(f"{value:.{SIGNIFICANT}g}")

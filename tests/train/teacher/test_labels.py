@@ -13,13 +13,13 @@ from typer.testing import CliRunner
 
 from ase_eqtensor.commands import app
 from ase_eqtensor.errors import DataError, MissingExtraError, StructureError
+from ase_eqtensor.potential.calculators import SEVENNET, calculator, teacher
 from ase_eqtensor.tensors.notation import GPA
 from ase_eqtensor.train.data.database import write_database
 from ase_eqtensor.train.folds import fold_of
 from ase_eqtensor.train.record import Record
 from ase_eqtensor.train.targets.stiffness import ELASTIC, MODULI, STIFFNESS, G, K
 from ase_eqtensor.train.teacher.agreement import describe, moduli, pressure_response
-from ase_eqtensor.train.teacher.calculators import SEVENNET, calculator, teacher
 from ase_eqtensor.train.teacher.copies import chosen, rattled, with_defect
 from ase_eqtensor.train.teacher.crystals import Crystal, crystals
 from ase_eqtensor.train.teacher.labelling import label

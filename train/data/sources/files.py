@@ -25,13 +25,14 @@ import numpy as np
 from ase import Atoms
 from pymatgen.core import Structure
 
+from ase_eqtensor.crystal.lattice import bare
 from ase_eqtensor.crystal.validation import as_atoms, check_structure
 from ase_eqtensor.errors import DataError, StructureError
 from ase_eqtensor.files.reading import read_crystals
 from ase_eqtensor.quantities.stiffness import STIFFNESS
 from ase_eqtensor.tensors.notation import GPA
 from ase_eqtensor.train.data.sources.base import Source
-from ase_eqtensor.train.record import Record, bare
+from ase_eqtensor.train.record import Record
 from ase_eqtensor.train.targets import DATASETS, columns
 from ase_eqtensor.train.targets.stiffness import ELASTIC, MODULI
 

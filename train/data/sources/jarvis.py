@@ -29,13 +29,14 @@ from ase import Atoms
 from pymatgen.core import Structure
 from pymatgen.symmetry.analyzer import SpacegroupAnalyzer
 
+from ase_eqtensor.crystal.lattice import bare
 from ase_eqtensor.crystal.symmetry import analyse
 from ase_eqtensor.crystal.validation import as_atoms
 from ase_eqtensor.tensors.notation import GPA, project_stiffness
 from ase_eqtensor.train.data.fetch.file import read_answers
 from ase_eqtensor.train.data.fetch.rows import Unusable, rejection
 from ase_eqtensor.train.data.sources.base import Source
-from ase_eqtensor.train.record import Record, Rejection, bare
+from ase_eqtensor.train.record import Record, Rejection
 
 FUNCTIONAL = "OptB88vdW"
 FRAME_DOUBT = 0.03  # relative part of a tensor that may depend on the choice of the standard cell

@@ -26,12 +26,13 @@ import numpy as np
 from pymatgen.core import Structure
 from pymatgen.core.tensors import Tensor
 
+from ase_eqtensor.crystal.lattice import bare
 from ase_eqtensor.crystal.validation import as_atoms
 from ase_eqtensor.tensors.notation import GPA, rotate_rank2
 from ase_eqtensor.train.data.fetch.file import Answer, read_answers
 from ase_eqtensor.train.data.fetch.rows import Unusable, rejection
 from ase_eqtensor.train.data.sources.base import Source
-from ase_eqtensor.train.record import Record, Rejection, bare
+from ase_eqtensor.train.record import Record, Rejection
 
 PBE = ("GGA", "GGA+U", "PBE", "PBE+U")  # run types of emmet; GGA is PBE there
 

@@ -23,10 +23,11 @@ from ase.io.vasp import read_vasp
 from pymatgen.core import Structure
 from pymatgen.core.tensors import Tensor
 
+from ase_eqtensor.crystal.lattice import bare
 from ase_eqtensor.errors import DataError
 from ase_eqtensor.tensors.notation import GPA
 from ase_eqtensor.train.data.sources.base import Source
-from ase_eqtensor.train.record import Record, Rejection, bare
+from ase_eqtensor.train.record import Record, Rejection
 from ase_eqtensor.train.targets.piezoelectric import (
     PIEZOELECTRIC_FRAME,
     frobenius,

@@ -12,11 +12,11 @@ from crystals import crystal_of_point_group
 from ase_eqtensor.crystal.site_classes import SITE_CLASSES
 from ase_eqtensor.crystal.symmetry import analyse
 from ase_eqtensor.errors import StructureError
+from ase_eqtensor.potential.relaxation import MAX_FORCE, MAX_STRESS, relax
+from ase_eqtensor.potential.response import _displacements, _probes, _subsets, response
+from ase_eqtensor.potential.symmetric import symmetric_crystal
 from ase_eqtensor.tensors.notation import GPA, VOIGT_PAIRS, rotate_stiffness
 from ase_eqtensor.train.teacher.copies import at_volume
-from ase_eqtensor.train.teacher.finite_strain import _displacements, _probes, _subsets, stiffness
-from ase_eqtensor.train.teacher.relaxation import MAX_FORCE, MAX_STRESS, relax
-from ase_eqtensor.train.teacher.symmetric import symmetric_crystal
 
 
 def hcp() -> Atoms:
@@ -39,7 +39,7 @@ def irregular() -> Atoms:
 
 def relaxed_stiffness(atoms: Atoms) -> np.ndarray:
     """As labels have it: relaxed first."""
-    return stiffness(relax(symmetric_crystal(atoms), EMT()).crystal, EMT()).relaxed
+    return response(relax(symmetric_crystal(atoms), EMT()).crystal, EMT()).relaxed
 
 
 def reference(atoms: Atoms, strain: float = 0.005) -> np.ndarray:
@@ -63,7 +63,7 @@ def reference(atoms: Atoms, strain: float = 0.005) -> np.ndarray:
 def test_agrees_with_six_strains_and_relaxed_ions(make):
     relaxed = relax(symmetric_crystal(make()), EMT(), max_steps=200)
     assert relaxed.converged
-    result = stiffness(relaxed.crystal, EMT())
+    result = response(relaxed.crystal, EMT())
     expected = reference(relaxed.crystal.atoms)
     assert np.abs(result.relaxed - expected).max() < 0.005 * np.abs(expected).max()
     assert result.misfit < 0.01
@@ -73,7 +73,7 @@ def test_copper_as_published():
     """K. W. Jacobsen, P. Stoltze, J. K. Norskov, Surf. Sci. 366, 394 (1996), the potential's own
     values: C11 173, C12 116, C44 91 GPa; one strain tells them all."""
     relaxed = relax(symmetric_crystal(bulk("Cu", cubic=True)), EMT())
-    result = stiffness(relaxed.crystal, EMT())
+    result = response(relaxed.crystal, EMT())
     found = result.relaxed
     assert found[[0, 0, 3], [0, 1, 3]] == pytest.approx([173, 116, 91], rel=0.02)
     cubic = np.zeros((6, 6))
@@ -102,7 +102,7 @@ def test_relaxing_ions_softens():
     """In hcp the two atoms move against each other when the base is strained."""
     crystal = relax(symmetric_crystal(hcp()), EMT()).crystal
     assert crystal.coupled().shape[1] == 2
-    result = stiffness(crystal, EMT())
+    result = response(crystal, EMT())
     assert result.clamped[0, 0] - result.relaxed[0, 0] > 5
     assert np.linalg.eigvalsh(result.clamped - result.relaxed).min() > -1e-9
     assert result.least_force_constant > 0
@@ -117,7 +117,7 @@ def test_bulk_modulus_under_pressure():
         assert copy.converged
         pressures.append(-np.trace(copy.stress) / 3)
     slope = (pressures[1] - pressures[0]) / np.log(0.902 / 0.898)
-    found = stiffness(at_volume(crystal, 0.9), EMT()).relaxed
+    found = response(at_volume(crystal, 0.9), EMT()).relaxed
     assert (found[0, 0] + 2 * found[0, 1]) / 3 == pytest.approx(slope, rel=2e-3)
 
 
@@ -172,7 +172,7 @@ def test_what_has_no_volume_is_an_error():
 def test_instability_is_seen():
     """Copper stacked as simple cubic gives way under shear."""
     crystal = relax(symmetric_crystal(bulk("Cu", "sc", a=2.4)), EMT()).crystal
-    assert np.linalg.eigvalsh(stiffness(crystal, EMT()).relaxed)[0] < 0
+    assert np.linalg.eigvalsh(response(crystal, EMT()).relaxed)[0] < 0
 
 
 @pytest.mark.parametrize("symbol", SITE_CLASSES[1:])
@@ -213,3 +213,24 @@ def _with(atoms: Atoms) -> Atoms:
     atoms = atoms.copy()
     atoms.calc = EMT()
     return atoms
+
+
+@pytest.mark.parametrize("make", [hcp, layered, irregular])
+def test_force_constants(make):
+    """Beside plain finite differences of every coordinate; rigid translations cost nothing."""
+    crystal = relax(symmetric_crystal(make()), EMT()).crystal
+    found = response(crystal, EMT(), force_constants=True)
+    size, step = 3 * len(crystal.atoms), 0.01
+    expected = np.zeros((size, size))
+    for i, row in enumerate(expected):
+        for sign in (1, -1):
+            moved = crystal.atoms.copy()
+            moved.positions.flat[i] += sign * step
+            moved.calc = EMT()
+            row -= sign * moved.get_forces().ravel() / (2 * step)
+    assert found.force_constants == pytest.approx(expected, abs=0.02)
+    translation = np.tile(np.eye(3), (len(crystal.atoms), 1))
+    assert np.abs(found.force_constants @ translation).max() < 1e-9
+    alone = response(crystal, EMT())
+    assert alone.force_constants is None and alone.evaluations <= found.evaluations
+    assert found.relaxed == pytest.approx(alone.relaxed, abs=1e-3 * np.abs(alone.relaxed).max())

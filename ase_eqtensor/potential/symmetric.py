@@ -12,10 +12,10 @@ from functools import cached_property
 import numpy as np
 from ase import Atoms
 
-from ase_eqtensor.crystal.symmetry import DEFAULT_SYMPREC, SAME_SITE, analyse, primitive
-from ase_eqtensor.errors import StructureError
-from ase_eqtensor.tensors.notation import MANDEL_MATRICES, mandel_rotation
-from ase_eqtensor.train.record import bare
+from ..crystal.lattice import bare
+from ..crystal.symmetry import DEFAULT_SYMPREC, SAME_SITE, analyse, primitive
+from ..errors import StructureError
+from ..tensors.notation import MANDEL_MATRICES, mandel_rotation
 
 # Å per unit of strain: about a bond, so that strains and displacements of the same x change bonds
 # by similar amounts.

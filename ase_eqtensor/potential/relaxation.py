@@ -9,12 +9,12 @@ that tell left from right have where there are mirrors (up to 0.2 GPa in 7net-l3
 from typing import NamedTuple
 
 import numpy as np
-from ase import Atoms
 from ase.calculators.calculator import BaseCalculator
 
-from ase_eqtensor.errors import StructureError
-from ase_eqtensor.tensors.notation import GPA, MANDEL_MATRICES, project_rank2
-from ase_eqtensor.train.teacher.symmetric import LENGTH, SymmetricCrystal, deformation
+from ..errors import StructureError
+from ..tensors.notation import GPA, MANDEL_MATRICES, project_rank2
+from .evaluation import forces_and_stress
+from .symmetric import LENGTH, SymmetricCrystal, deformation
 
 MAX_FORCE = 0.005  # eV/Å
 MAX_STRESS = 0.02  # GPa; 0.2 % of the volume where the bulk modulus is 10 GPa
@@ -88,22 +88,12 @@ def _gradient(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Derivative (n,) of the energy by x, forces (P, 3), both in eV/Å, and stress (3, 3) in GPa."""
     atoms = crystal.deformed(x)
-    forces, stress = forces_and_stress(atoms, calculator)
+    ((forces, stress),) = forces_and_stress([atoms], calculator)
     stretch = deformation(x)
     # dE/dF = V sigma F^-T, and F is symmetric
     by_strain = atoms.get_volume() * stress @ np.linalg.inv(stretch)
     by_strain = np.einsum("iab,ab->i", MANDEL_MATRICES, by_strain) / LENGTH
     return np.concatenate([by_strain, -(forces @ stretch).ravel()]), forces, stress / GPA
-
-
-def forces_and_stress(atoms: Atoms, calculator: BaseCalculator) -> tuple[np.ndarray, np.ndarray]:
-    """Forces (P, 3) in eV/Å without their mean, and stress (3, 3) in eV/Å^3. Raises StructureError
-    where one is not finite."""
-    atoms.calc = calculator
-    forces, stress = atoms.get_forces(), atoms.get_stress(voigt=False)
-    if not (np.isfinite(forces).all() and np.isfinite(stress).all()):
-        raise StructureError("the calculator gives forces or a stress that are not finite")
-    return forces - forces.mean(axis=0), stress
 
 
 def _step(hessian: np.ndarray, gradient: np.ndarray, free: np.ndarray) -> np.ndarray:

@@ -1,47 +1,52 @@
-"""Stiffness of a relaxed crystal from the fewest finite strains that its symmetry allows.
+"""How a relaxed crystal responds to strains and displacements, from the fewest finite ones that its
+symmetry allows.
 
-Central differences give how stress and forces answer to strains, and to those displacements that
-strains may cause: the matrix H of second derivatives of the energy by x (symmetric.py). Relaxing
-the ions is then algebra,
+Central differences give how stress and forces answer to strains and to displacements: the matrix H
+of second derivatives of the energy by x (symmetric.py). Relaxing the ions is then algebra,
 
     C = (H_ss - H_su H_uu^-1 H_us) / V,
 
 with s for strains and u for displacements (D. C. Wallace, Thermodynamics of Crystals, 1972; X. Wu,
 D. Vanderbilt, D. R. Hamann, Phys. Rev. B 72, 035105, 2005). Unlike a relaxation in every strained
 cell it cannot fail to converge, and it tells where ions have no minimum: H_uu has an eigenvalue
-below zero.
+below zero. A stiffness needs only those displacements that strains may cause; the force constants
+of all displacements are those of phonons at Gamma, without the field that a polar one causes.
 
 Symmetry: an answer r to a probe v tells the answers D r to all D v, D in the group. So probes are
 needed only until their orbits span the space: one strain for a cubic crystal, three for an
-orthorhombic one, and no displacement at all in rocksalt.
+orthorhombic one, and no displacement at all for the stiffness of rocksalt.
 
 Under pressure this C is the coefficients of stress against strain (B of Wallace), which decide
 stability, not second derivatives of the energy.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 from ase.calculators.calculator import BaseCalculator
 
-from ase_eqtensor.tensors.notation import GPA, MANDEL_MATRICES, mandel_to_voigt
-from ase_eqtensor.train.teacher.relaxation import forces_and_stress
-from ase_eqtensor.train.teacher.symmetric import LENGTH, SymmetricCrystal
+from ..tensors.notation import GPA, MANDEL_MATRICES, mandel_to_voigt
+from .evaluation import forces_and_stress
+from .symmetric import LENGTH, SymmetricCrystal, span
 
 STEP = 0.005 * LENGTH  # Å, largest component of a probe: strains of 0.5 %, displacements of 0.01 Å
 RANDOM = 16  # displacements at random among those from which the probes are chosen
 WEAK = 1e-2  # share of a probe's square in a direction below which it does not tell about it
 
 
-class Stiffness(NamedTuple):
-    """A stiffness, Voigt (6, 6) in GPa, in the frame of the crystal.
+class Response(NamedTuple):
+    """How a crystal of P atoms responds, in its frame.
 
-    relaxed: with relaxed ions.
-    clamped: with ions that follow the strain.
-    least_force_constant: eV/Å^2, lowest eigenvalue of H_uu; None where no displacement answers to
-        a strain. Where it is not positive the ions have no minimum, and `relaxed` no meaning.
+    relaxed: its stiffness with relaxed ions, Voigt (6, 6) in GPa.
+    clamped: the same with ions that follow the strain.
+    least_force_constant: eV/Å^2, lowest eigenvalue of H_uu among the displacements that strains
+        cause; None if there are none. Where it is not positive the ions have no minimum, and
+        `relaxed` no meaning.
     misfit: relative difference between the answers and those of the symmetric, invariant H.
-    evaluations: of the calculator.
+    evaluations: structures that the calculator was asked for.
+    force_constants: (3 P, 3 P), eV/Å^2, of all displacements at Gamma, which obey the acoustic sum
+        rule; None if they were not asked for.
     """
 
     relaxed: np.ndarray
@@ -49,51 +54,66 @@ class Stiffness(NamedTuple):
     least_force_constant: float | None
     misfit: float
     evaluations: int
+    force_constants: np.ndarray | None = None
 
 
-def stiffness(crystal: SymmetricCrystal, calculator: BaseCalculator) -> Stiffness:
-    """The stiffness of a crystal whose ions are relaxed; its cell need not be."""
+def response(
+    crystal: SymmetricCrystal, calculator: BaseCalculator, force_constants: bool = False
+) -> Response:
+    """The response of a crystal whose ions are relaxed; its cell need not be.
+
+    Args:
+        force_constants: whether those of all displacements are wanted, too, which takes more
+            evaluations.
+    """
     strains = np.eye(len(crystal.internal))[:, :6]
     coupled = crystal.coupled()
+    displaced = span(crystal.internal[:, 6:]) if force_constants else coupled
     probes = [
         *_probes(crystal.actions, strains, strains @ _subsets(6).T),
-        *_probes(crystal.actions, coupled, _displacements(coupled)),
+        *_probes(crystal.actions, displaced, _displacements(displaced)),
     ]
-    orbits, responses, evaluations = [], [], 0
-    for probe in probes:
-        answer = _answer(crystal, calculator, probe)
-        opposite = _reversing(crystal.actions, probe)
-        if opposite is None:
-            answer = (answer - _answer(crystal, calculator, -probe)) / 2
-        else:
-            answer = (answer - opposite @ answer) / 2
-        evaluations += 1 if opposite is not None else 2
+    reversing = [_reversing(crystal.actions, probe) for probe in probes]
+    # both signs, unless symmetry tells the answer to the second
+    signed = [x for v, back in zip(probes, reversing) for x in ([v, -v] if back is None else [v])]
+    answers = iter(_answers(crystal, calculator, signed))
+    orbits, responses = [], []
+    for probe, back in zip(probes, reversing):
+        answer = next(answers)
+        opposite = next(answers) if back is None else back @ answer
         orbits.append(crystal.actions @ probe)
-        responses.append(crystal.actions @ answer)
-    asked, answers = np.concatenate(orbits).T, np.concatenate(responses).T
-    hessian = answers @ np.linalg.pinv(asked, rcond=1e-6)
+        responses.append(crystal.actions @ ((answer - opposite) / 2))
+    asked, told = np.concatenate(orbits).T, np.concatenate(responses).T
+    hessian = told @ np.linalg.pinv(asked, rcond=1e-6)
     hessian = (hessian + hessian.T) / 2
-    misfit = np.linalg.norm(hessian @ asked - answers) / np.linalg.norm(answers)
+    misfit = np.linalg.norm(hessian @ asked - told) / np.linalg.norm(told)
 
     by_strain, mixed = hessian[:6, :6], coupled.T @ hessian[:, :6]
     by_displacement = coupled.T @ hessian @ coupled
     factor = LENGTH**2 / (crystal.atoms.get_volume() * GPA)
     ionic = mixed.T @ np.linalg.pinv(by_displacement, hermitian=True) @ mixed
     curvatures = np.linalg.eigvalsh(by_displacement)
-    return Stiffness(
+    return Response(
         relaxed=mandel_to_voigt((by_strain - ionic) * factor),
         clamped=mandel_to_voigt(by_strain * factor),
         least_force_constant=float(curvatures[0]) if len(curvatures) else None,
         misfit=float(misfit),
-        evaluations=evaluations,
+        evaluations=len(signed),
+        force_constants=hessian[6:, 6:] if force_constants else None,
     )
 
 
-def _answer(crystal: SymmetricCrystal, calculator: BaseCalculator, x: np.ndarray) -> np.ndarray:
-    """Stress times the volume before the strain, and forces, as the conjugates (n,) of x, eV/Å."""
-    forces, stress = forces_and_stress(crystal.deformed(x), calculator)
-    stress = np.einsum("iab,ab->i", MANDEL_MATRICES, stress)
-    return np.concatenate([stress * crystal.atoms.get_volume() / LENGTH, -forces.ravel()])
+def _answers(
+    crystal: SymmetricCrystal, calculator: BaseCalculator, probes: Sequence[np.ndarray]
+) -> list[np.ndarray]:
+    """Stress times the volume before the strain, and forces, as the conjugates (n,) of each x (n,)
+    among the probes, eV/Å."""
+    volume = crystal.atoms.get_volume()
+    answers = []
+    for forces, stress in forces_and_stress([crystal.deformed(x) for x in probes], calculator):
+        stress = np.einsum("iab,ab->i", MANDEL_MATRICES, stress)
+        answers.append(np.concatenate([stress * volume / LENGTH, -forces.ravel()]))
+    return answers
 
 
 def _probes(actions: np.ndarray, space: np.ndarray, candidates: np.ndarray) -> list[np.ndarray]:

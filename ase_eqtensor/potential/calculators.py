@@ -9,8 +9,8 @@ from importlib.metadata import PackageNotFoundError, packages_distributions, ver
 
 from ase.calculators.calculator import BaseCalculator
 
-from ase_eqtensor.errors import DataError
-from ase_eqtensor.extras import extra
+from ..errors import DataError
+from ..extras import extra
 
 
 @dataclass(frozen=True)
