@@ -14,6 +14,7 @@ from .errors import FailedCrystalsWarning, NothingCalculatedError
 from .models.store import Model
 from .models.training_crystals import TrainingCrystal
 from .prediction.adjusting import AdjustableCalculator
+from .prediction.partner import Chosen
 from .prediction.prediction import Prediction
 from .prediction.settings import DEFAULTS, Settings
 from .prediction.shared import Calculation
@@ -41,6 +42,7 @@ class EqTensorCalculator(AdjustableCalculator):
             file with its JSON card, or a loaded `Model`.
         device, dtype, project, reduce_cell, symprec, allow_untrained_elements, prefer_known, level:
             how it is run, see `Settings`.
+        partner: a potential that takes seconds to improve stiffness and ionic part; `Partner.of`.
 
     Raises (when a property is asked for):
         StructureError: the atoms are not a bulk crystal that the model can describe.
@@ -68,6 +70,7 @@ class EqTensorCalculator(AdjustableCalculator):
         allow_untrained_elements: bool = DEFAULTS.allow_untrained_elements,
         prefer_known: bool = DEFAULTS.prefer_known,
         level: str = DEFAULTS.level,
+        partner: Chosen = None,
     ):
         super().__init__()
         chosen = Settings(
@@ -80,7 +83,7 @@ class EqTensorCalculator(AdjustableCalculator):
             prefer_known=prefer_known,
             level=level,
         )
-        self._run(model, chosen)
+        self._run(model, chosen, partner)
 
     @property
     def name(self) -> str:
@@ -88,8 +91,7 @@ class EqTensorCalculator(AdjustableCalculator):
 
     def todict(self, skip_default: bool = True) -> dict:
         """JSON-able identity of the calculator: what ASE writes into trajectories and databases."""
-        identity = {"model": self.model.name, "sha256": self.model.sha256}
-        return identity | self.predictor.settings.identity()
+        return self.predictor.identity()
 
     def seen(self, atoms=None) -> list[TrainingCrystal]:
         """Crystals of the model's training data with the formula of `atoms` (ASE atoms or a

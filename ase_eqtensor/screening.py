@@ -36,7 +36,8 @@ from .files.database import only_writer, write_rows
 from .parallel import in_parallel
 from .prediction.settings import DEFAULTS
 
-SHARD = 64  # items that are predicted and written together
+# Items that are predicted and written together; with a partner they take seconds each.
+SHARD, PARTNER_SHARD = 64, 4
 METADATA = "eqtensor"  # entry of the database's metadata: which model, with which settings
 
 
@@ -84,7 +85,7 @@ def screen(
         backend: "local", "dask" or "ray", see `parallel.in_parallel`.
         address: of a running cluster, see there.
         progress: called with the number of items done and of all items, after every shard.
-        settings: as for `EqTensorCalculator`: device, dtype, symprec, ...
+        settings: as for `EqTensorCalculator`: device, dtype, symprec, partner, ...
 
     Raises:
         DataError: the output is something else, another model or other settings made it, another
@@ -108,7 +109,8 @@ def screen(
             done[row.label.rsplit("#", 1)[0]].add((row.label, row.fingerprint))
             done[row.label].add((row.label, row.fingerprint))
         keys = crystals.keys()
-        shards = [keys[i : i + SHARD] for i in range(0, len(keys), SHARD)]
+        size = SHARD if settings.get("partner") is None else PARTNER_SHARD
+        shards = [keys[i : i + size] for i in range(0, len(keys), size)]
         calls = [(recipe, crystals, {key: done[key] for key in shard}) for shard in shards]
         report = Screened(present=len(rows))
         for i, result in enumerate(in_parallel(_predict, calls, workers, backend, address)):
@@ -128,7 +130,7 @@ def screen(
             report.failures += failures
             report.given += given
             if progress:
-                progress(min((i + 1) * SHARD, len(keys)), len(keys))
+                progress(min((i + 1) * size, len(keys)), len(keys))
     return report
 
 

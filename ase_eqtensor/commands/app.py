@@ -51,6 +51,13 @@ SETTINGS = {
     "level": Annotated[
         str, typer.Option(help='"first principles", or "measured": as a measurement finds them.')
     ],
+    "partner": Annotated[
+        str | None,
+        typer.Option(
+            help="Potential that makes the tensors better and takes seconds: 7net-l3i5, or a file "
+            "of `eqtensor calibrate-partner`."
+        ),
+    ],
 }
 
 
@@ -64,7 +71,7 @@ def with_settings(command: Callable[..., None]) -> Callable[..., None]:
     signature = inspect.signature(command)
     parameters = [p for p in signature.parameters.values() if p.name != "settings"]
     for name, annotation in SETTINGS.items():
-        default = getattr(DEFAULTS, name)
+        default = getattr(DEFAULTS, name, None)  # without a partner
         kind = inspect.Parameter.KEYWORD_ONLY
         parameters.append(inspect.Parameter(name, kind, default=default, annotation=annotation))
     wrapped.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]

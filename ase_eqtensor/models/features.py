@@ -111,10 +111,17 @@ def error_features(told: Told, counts: Mapping[str, Mapping[int, float]]) -> dic
         rarest = np.array([min(count.get(int(z), 0) for z in set(n)) for n in told.numbers])
         features[f"{name} rarity"] = -np.log1p(rarest)
         features[f"{name} novelty"] = 1 / (1 + rarest)
-    for name, tensors in told.tensors.items():
-        if len(QUANTITIES[name].form.shape) == 2:
-            features[f"{name} size"] = np.log(np.linalg.norm(tensors, axis=(1, 2)))
+    features |= sizes(told.tensors)
     return features | {name + DISTANCE: values for name, values in told.distances.items()}
+
+
+def sizes(tensors: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """ "QUANTITY size", the logarithm (B,) of the norm of tensors (B, n, n) by quantity."""
+    return {
+        f"{name} size": np.log(np.linalg.norm(values, axis=(1, 2)))
+        for name, values in tensors.items()
+        if len(QUANTITIES[name].form.shape) == 2
+    }
 
 
 def _head_features(head: Head, values: np.ndarray, folds: np.ndarray) -> dict[str, np.ndarray]:

@@ -3,7 +3,8 @@
 `NAME.safetensors` holds the weights and the architecture that they belong to, `NAME.json` the card
 (card.py), with the hash of the weights file, `NAME.crystals.npz` lists the crystals of the training
 data (training_crystals.py), and `NAME.fingerprints.npz` says how the network sees them
-(fingerprints.py). Nothing is ever unpickled.
+(fingerprints.py). `NAME.POTENTIAL.partner.json` says what a potential is worth beside the model
+(partner_card.py). Nothing is ever unpickled.
 """
 
 import copy
@@ -33,6 +34,7 @@ from .uncertainty import ErrorModel
 from .upgrade import CARD_FORMAT, upgrade_architecture
 
 DEFAULT_MODEL = "joint-v3"
+PARTNER = ".partner.json"  # how files end that say what a potential is worth beside a model
 
 
 @dataclass(frozen=True)
@@ -155,6 +157,15 @@ class Model:
             if crystal.atoms is not None and insulators_only & crystal.tensors.keys()
         )
 
+    @property
+    def partners(self) -> dict[str, Path]:
+        """Name of a potential -> the file beside the weights that says what it is worth."""
+        if self.weights is None:
+            return {}
+        start = f"{self.weights.stem}."
+        files = sorted(self.weights.parent.glob(f"{start}*{PARTNER}"))
+        return {path.name.removeprefix(start).removesuffix(PARTNER): path for path in files}
+
     def seen(self, atoms: Atoms, symprec: float = DEFAULT_SYMPREC) -> list[TrainingCrystal]:
         """Training crystals with the formula of `atoms`, the same structures first; see
         `TrainingCrystal` for what they tell. Empty for a crystal new to the model.
@@ -165,7 +176,8 @@ class Model:
 
 def available_models() -> list[str]:
     """Names of the models that come with the package."""
-    return sorted(path.stem for path in shipped_folder().iterdir() if path.suffix == ".json")
+    cards = (path.name for path in shipped_folder().iterdir() if path.suffix == ".json")
+    return sorted(name.removesuffix(".json") for name in cards if not name.endswith(PARTNER))
 
 
 def shipped_folder() -> Path:

@@ -2,6 +2,7 @@
 
 import time
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from ase import Atoms
@@ -61,6 +62,20 @@ class Opinion:
     def least_eigenvalue_gpa(self) -> float:
         """Of the stiffness in Mandel form; not positive where a strain costs no energy."""
         return float(np.linalg.eigvalsh(voigt_to_mandel(self.stiffness_gpa))[0])
+
+    @cached_property
+    def modes(self) -> tuple[np.ndarray, np.ndarray]:
+        """Eigenvalues (3 P - 3,), in eV/Å^2 and ascending, and eigenvectors (3 P, 3 P - 3) of the
+        force constants among displacements that leave the centre of the atoms in its place.
+
+        Raises ValueError where force constants were not asked for.
+        """
+        if self.force_constants is None:
+            raise ValueError(f"{self.atoms.symbols}: force constants were not asked for")
+        translations = np.tile(np.eye(3), (len(self.atoms), 1))
+        free = np.linalg.qr(translations, mode="complete")[0][:, 3:]
+        values, modes = np.linalg.eigh(free.T @ self.force_constants @ free)
+        return values, free @ modes
 
     @property
     def doubt(self) -> str:

@@ -9,11 +9,12 @@ from warnings import warn
 
 from ..errors import SettingError, UnknownSettingWarning
 from ..models.store import Model, load_model
+from .partner import Chosen, Partner
 from .predictor import Predictor
 from .settings import Settings
 from .shared import SharedCalculator
 
-NAMES = ("model", *(field.name for field in fields(Settings)))
+NAMES = ("model", "partner", *(field.name for field in fields(Settings)))
 
 
 class Setting:
@@ -59,6 +60,15 @@ class AdjustableCalculator(SharedCalculator):
     def model(self, model: str | Path | Model | None) -> None:
         self.set(model=model)
 
+    @property
+    def partner(self) -> Partner | None:
+        """The potential beside the network, with its card; None without."""
+        return self.predictor.partner
+
+    @partner.setter
+    def partner(self, partner: Chosen) -> None:
+        self.set(partner=partner)
+
     def set(self, **changes) -> dict[str, Any]:
         """Change settings, or the model, by the names that the class takes.
 
@@ -70,21 +80,32 @@ class AdjustableCalculator(SharedCalculator):
         if not changes:  # ASE's constructor calls it so, before there are any
             return {}
         changes = _of_calculator(changes)
-        model = changes.pop("model", self.model)
+        model, partner = (changes.pop(name, getattr(self, name)) for name in ("model", "partner"))
         changed = self.predictor.settings.changed(**changes)
         if model is not self.model:
             changed["model"] = model
+        if partner is not self.partner:
+            changed["partner"] = partner
         if changed:
-            self._run(model, replace(self.predictor.settings, **changes))
+            self._run(model, replace(self.predictor.settings, **changes), partner)
         return changed
 
-    def _run(self, model: str | Path | Model | None, settings: Settings) -> None:
-        """Use a model with these settings from now on."""
+    def _run(
+        self,
+        model: str | Path | Model | None,
+        settings: Settings,
+        partner: Chosen | Partner = None,
+    ) -> None:
+        """Use a model with these settings, and this partner, from now on."""
         loaded = model if isinstance(model, Model) else load_model(model)
         placed = loaded.on(settings.device, settings.torch_dtype)
-        self.predictor = Predictor(placed, settings)  # whatever the last one made ends with it
+        if partner is not None:
+            chosen = partner.chosen if isinstance(partner, Partner) else partner
+            partner = Partner.of(chosen, placed)  # another model needs another card
+        self.predictor = Predictor(placed, settings, partner)  # what the last one made ends with it
         self.implemented_properties = list(placed.quantities)
-        self.parameters = ShownSettings({"model": placed.name} | vars(settings))
+        name = None if partner is None else partner.name
+        self.parameters = ShownSettings({"model": placed.name, "partner": name} | vars(settings))
 
 
 def _of_calculator(changes: dict[str, Any], names: Sequence[str] = NAMES) -> dict[str, Any]:

@@ -8,13 +8,16 @@ from ..crystal.validation import describe
 from ..errors import (
     EqTensorWarning,
     MetalWarning,
+    PartnerWarning,
     SoftModeWarning,
     StrainedWarning,
     UnfamiliarWarning,
     UnstableWarning,
 )
+from ..models.partnership import EXPECTED
 from ..models.store import Model
 from ..models.uncertainty import Estimate
+from .partner import Consulted
 from .preparation import PreparedCrystal
 
 # Relative change of the distance between neighbours, from which on the labels of strained crystals
@@ -24,7 +27,8 @@ FAR = 0.04
 
 @dataclass(frozen=True)
 class Notices:
-    """Warnings about a crystal; `predicted` are the tensors that are predictions, not known values.
+    """Warnings about a crystal; `predicted` are the tensors that are predictions, not known values,
+    `consulted` what a partner said, if there is one.
 
     Calling it with the error estimate of these gives them.
     """
@@ -32,6 +36,7 @@ class Notices:
     crystal: PreparedCrystal
     predicted: Collection[str]
     model: Model
+    consulted: Consulted | None = None
 
     def __call__(self, estimate: Estimate) -> tuple[EqTensorWarning, ...]:
         warnings = self._of_preparation()
@@ -44,6 +49,7 @@ class Notices:
         warnings += self._strained(estimate.strain) if about else []
         warnings += self._unfamiliar(unfamiliar) if unfamiliar else []
         warnings += self._suspected(estimate, about)
+        warnings += self._of_partner(about)
         return tuple(warnings)
 
     def _of_preparation(self) -> list[EqTensorWarning]:
@@ -86,11 +92,12 @@ class Notices:
     def _suspected(self, estimate: Estimate, about: list[str]) -> list[EqTensorWarning]:
         warnings: list[EqTensorWarning] = []
         elastic = tuple(n for n in about if not self.model.quantities[n].insulators_only)
-        if UnstableWarning.flag in estimate.suspicions and elastic:
+        found = self._instability
+        if elastic and (found or UnstableWarning.flag in estimate.suspicions):
+            why = found or "resembles crystals that do not resist every strain"
             text = (
-                f"{self._name} resembles crystals that do not resist every strain; a predicted "
-                "stiffness is always that of a stable crystal. Calculate its phonons before you "
-                "rely on it."
+                f"{self._name} {why}; a predicted stiffness is always that of a stable crystal. "
+                "Calculate its phonons before you rely on it."
             )
             warnings.append(UnstableWarning(text, elastic))
         ionic = tuple(n for n in about if self.model.quantities[n].may_soften)
@@ -102,6 +109,32 @@ class Notices:
             )
             warnings.append(SoftModeWarning(text, ionic))
         return warnings
+
+    @property
+    def _instability(self) -> str:
+        """What the partner says of it, for a sentence about the crystal; "" if nothing."""
+        opinion = self.consulted and self.consulted.opinion
+        if not opinion or opinion.doubt or not opinion.instability:
+            return ""
+        assert self.consulted is not None
+        return f"is {opinion.instability} in {self.consulted.partner}"
+
+    def _of_partner(self, about: Collection[str]) -> list[EqTensorWarning]:
+        """One for each reason why tensors are the network's alone, as far as it is news."""
+        if self.consulted is None:
+            return []
+        names: dict[str, list[str]] = {}
+        for name, reason in self.consulted.alone.items():
+            if name in about and reason not in EXPECTED:
+                names.setdefault(reason, []).append(name)
+        return [
+            PartnerWarning(
+                f"{self._name}: {', '.join(concerned)} by the network alone, because of what "
+                f"{self.consulted.partner} says: {reason}.",
+                tuple(concerned),
+            )
+            for reason, concerned in names.items()
+        ]
 
     @property
     def _name(self) -> str:

@@ -9,6 +9,7 @@ import numpy as np
 
 from ..errors import EqTensorError, EqTensorWarning
 from ..models.uncertainty import Uncertainty
+from .partner import Consulted
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,6 +31,7 @@ class Prediction(Mapping):
     provenance: model name, sha256 and level of theory of the training data.
     known: name of each tensor that is no prediction but the first-principles value of this very
         structure -> entry of the training data that it is from; empty unless `prefer_known` is set.
+    consulted: what network and partner said alone; None without a partner.
     """
 
     tensors: dict[str, np.ndarray]
@@ -39,6 +41,7 @@ class Prediction(Mapping):
     uncertainty: dict[str, Uncertainty] = field(repr=False)
     provenance: dict = field(repr=False)
     known: dict[str, str] = field(default_factory=dict)
+    consulted: Consulted | None = field(default=None, repr=False)
 
     @property
     def flags(self) -> tuple[str, ...]:
@@ -77,7 +80,8 @@ class Prediction(Mapping):
         concerns = {flag: list(names) for flag, names in self.concerns.items()}
         flags = {"flags": list(self.flags), "concerns": concerns}
         told = flags | {"scalars": scalars, "uncertainty": uncertainty, "known": self.known}
-        return self.provenance | told
+        partner = {} if self.consulted is None else {"partner": self.consulted.to_dict()}
+        return self.provenance | told | partner
 
     def __getitem__(self, name: str) -> np.ndarray:
         if name in self.refused:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -13,15 +14,18 @@ from ..crystal.graph import collate
 from ..errors import (
     EqTensorError,
     ModelError,
+    SettingError,
     located,
 )
 from ..models.features import Told
 from ..models.store import Model
 from ..models.uncertainty import Estimate
 from ..network.model import Reading
+from ..potential.opinion import Opinion
 from ..quantities import Density, heads
 from .known import Known, known_values
 from .notices import Notices
+from .partner import Consulted, Partner
 from .prediction import Prediction
 from .preparation import Preparation, PreparedCrystal
 from .settings import FIRST_PRINCIPLES, MEASURED, Settings
@@ -30,28 +34,56 @@ Labelled = tuple[str, Atoms, Prediction]
 BATCH_EDGES = 30_000  # edges in one pass through the network
 
 
+class _Batch(NamedTuple):
+    """What is found of B crystals.
+
+    tensors: quantity -> (B, *form.shape). scalars: name -> (B,). estimates: of their errors.
+    network: the tensors of the network alone. alone: why these stand although there is a partner.
+    """
+
+    tensors: dict[str, np.ndarray]
+    scalars: dict[str, np.ndarray]
+    estimates: list[Estimate]
+    network: dict[str, np.ndarray]
+    alone: Sequence[dict[str, str]] = ()
+
+
 @dataclass(frozen=True)
 class Predictor:
     """Runs a model on crystals.
 
     model: the trained model; its network has the device and the precision of `settings` already.
     settings: see `Settings`.
+    partner: a potential whose opinion of every crystal makes the tensors better; None without.
 
-    Raises ModelError if known values are asked for of a model that lacks its training crystals, or
-    measured ones of a model that does not know of them.
+    Raises SettingError for a partner and measured values together; ModelError if known values are
+    asked for of a model that lacks its training crystals, or measured ones of a model that does not
+    know of them.
     """
 
     model: Model
     settings: Settings = field(default_factory=Settings)
+    partner: Partner | None = None
 
     def __post_init__(self):
         if self.settings.prefer_known:
             _ = self.model.training_crystals  # found missing here, not in the middle of a list
+        if self.settings.level == MEASURED and self.partner is not None:
+            raise SettingError(
+                f"level={MEASURED!r} and partner={self.partner.name!r}: what measurements find was "
+                "calibrated with the network alone; choose one of the two"
+            )
         if self.settings.level == MEASURED and not self.model.card.measured:
             raise ModelError(
                 f"model {self.model.name!r} does not know what measurements find: leave level at "
                 f"{FIRST_PRINCIPLES!r}, or choose the default model"
             )
+
+    def identity(self) -> dict:
+        """What results depend on, JSON-able."""
+        identity = {"model": self.model.name, "sha256": self.model.sha256}
+        partner = {} if self.partner is None else {"partner": self.partner.identity()}
+        return identity | self.settings.identity() | partner
 
     @property
     def symprec(self) -> float:
@@ -74,6 +106,7 @@ class Predictor:
             tuple(name for name, q in self.model.quantities.items() if q.insulators_only),
             self.model.network.architecture.cutoff,
             self.settings,
+            None if self.partner is None else self.partner.asked,
         )
 
     def predict_one(self, structure) -> Prediction:
@@ -159,16 +192,8 @@ class Predictor:
             tensors = {
                 name: value.numpy() for name, value in network.tensors(mean, batch.polar).items()
             }
-        estimates, tensors, scalars = self._estimates(reading, tensors, prepared)
-        return [
-            self._assemble(
-                crystal,
-                {name: arrays[i] for name, arrays in tensors.items()},
-                {name: float(values[i]) for name, values in scalars.items()},
-                estimates[i],
-            )
-            for i, crystal in enumerate(prepared)
-        ]
+        found = self._estimates(reading, tensors, prepared)
+        return [self._assemble(crystal, found, i) for i, crystal in enumerate(prepared)]
 
     def _scalars(
         self, tensors: Mapping[str, np.ndarray], prepared: list[PreparedCrystal]
@@ -185,11 +210,13 @@ class Predictor:
 
     def _estimates(
         self, reading: Reading, tensors: dict[str, np.ndarray], prepared: list[PreparedCrystal]
-    ) -> tuple[list[Estimate], dict[str, np.ndarray], dict[str, np.ndarray]]:
-        """Error estimates; tensors and scalars at the level that is asked for."""
+    ) -> "_Batch":
+        """Tensors and scalars at the level that is asked for, together with the partner's opinion
+        where there is one, and their error estimates."""
         errors = self.model.error_model
         if errors is None:
-            return [Estimate({})] * len(prepared), tensors, self._scalars(tensors, prepared)
+            scalars = self._scalars(tensors, prepared)
+            return _Batch(tensors, scalars, [Estimate({})] * len(prepared), tensors)
         told = Told.of(
             reading,
             errors.folds,
@@ -199,21 +226,23 @@ class Predictor:
             tensors,
             errors.fingerprints,
         )
-        measured = self.settings.level == MEASURED
         features = errors.features(told)
-        if measured:
-            tensors = tensors | errors.as_measured(told, features)
-        scalars = self._scalars(tensors, prepared)
-        return errors.estimate(told, features, scalars, measured), tensors, scalars
+        if self.partner is not None:
+            opinions = [crystal.opinion or "" for crystal in prepared]
+            combined = self.partner.partnership.combine(tensors, features, opinions)
+            scalars = self._scalars(combined.tensors, prepared)
+            estimates = self.partner.estimates(errors, told, features, scalars, combined)
+            return _Batch(combined.tensors, scalars, estimates, tensors, combined.alone)
+        measured = self.settings.level == MEASURED
+        found = tensors | errors.as_measured(told, features) if measured else tensors
+        scalars = self._scalars(found, prepared)
+        return _Batch(found, scalars, errors.estimate(told, features, scalars, measured), tensors)
 
-    def _assemble(
-        self,
-        crystal: PreparedCrystal,
-        arrays: Mapping[str, np.ndarray],
-        scalars: Mapping[str, float],
-        estimate: Estimate,
-    ) -> Prediction:
-        """The prediction of a crystal from the network's arrays (*form.shape) of its tensors."""
+    def _assemble(self, crystal: PreparedCrystal, batch: "_Batch", i: int) -> Prediction:
+        """The prediction of the crystal that is number i of a batch."""
+        arrays = {name: values[i] for name, values in batch.tensors.items()}
+        scalars = {name: float(values[i]) for name, values in batch.scalars.items()}
+        estimate = batch.estimates[i]
         tensors, refused = {}, dict(crystal.refused)
         for name, quantity in self.model.quantities.items():
             if not np.isfinite(arrays[name]).all():
@@ -235,10 +264,23 @@ class Predictor:
             for name in tensors
             if name in estimate.uncertainty and name not in known
         }
-        notices = Notices(crystal, [name for name in tensors if name not in known], self.model)
+        predicted = [name for name in tensors if name not in known]
+        consulted = self._consulted(crystal, batch, i)
+        notices = Notices(crystal, predicted, self.model, consulted)
         warnings = notices(estimate._replace(uncertainty=uncertainty))
         sources = {name: value.source_id for name, value in known.items()}
-        return self._prediction(tensors, refused, warnings, told, uncertainty, sources)
+        return self._prediction(tensors, refused, warnings, told, uncertainty, sources, consulted)
+
+    def _consulted(self, crystal: PreparedCrystal, batch: "_Batch", i: int) -> Consulted | None:
+        if self.partner is None:
+            return None
+        network = {
+            name: quantity.to_ase(batch.network[name][i])
+            for name, quantity in self.model.quantities.items()
+            if name not in crystal.refused
+        }
+        opinion = crystal.opinion if isinstance(crystal.opinion, Opinion) else None
+        return Consulted(self.partner.name, opinion, network, batch.alone[i])
 
     def _known(self, crystal: PreparedCrystal) -> dict[str, Known]:
         """Quantity of the model -> known value, if these are preferred."""
@@ -249,7 +291,14 @@ class Predictor:
         return {name: value for name, value in values.items() if name in self.model.quantities}
 
     def _prediction(
-        self, tensors=None, refused=None, warnings=(), scalars=None, uncertainty=None, known=None
+        self,
+        tensors=None,
+        refused=None,
+        warnings=(),
+        scalars=None,
+        uncertainty=None,
+        known=None,
+        consulted=None,
     ) -> Prediction:
         provenance = {
             "model": self.model.name,
@@ -265,4 +314,5 @@ class Predictor:
             uncertainty or {},
             provenance,
             known or {},
+            consulted,
         )

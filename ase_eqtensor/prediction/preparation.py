@@ -23,6 +23,8 @@ from ..errors import (
     UntrainedElementWarning,
 )
 from ..parallel import in_parallel
+from ..potential.opinion import Opinion
+from .partner import Asked
 from .settings import Settings
 
 
@@ -37,6 +39,7 @@ class PreparedCrystal:
     crystal_system: one of `CRYSTAL_SYSTEMS`.
     refused: quantity -> error, for elements that its training data lack.
     warnings: what a user should know.
+    opinion: of the network's partner, or why it has none; None without a partner.
     """
 
     atoms: Atoms
@@ -47,6 +50,7 @@ class PreparedCrystal:
     crystal_system: str
     refused: dict[str, EqTensorError]
     warnings: tuple[EqTensorWarning, ...]
+    opinion: Opinion | str | None = None
 
 
 @dataclass(frozen=True)
@@ -60,6 +64,7 @@ class Preparation:
     insulators_only: the quantities that metals do not have.
     cutoff: of the neighbour list, in Å.
     settings: see `Settings`.
+    partner: is asked about every crystal, if there is one.
     """
 
     model: str
@@ -68,6 +73,7 @@ class Preparation:
     insulators_only: tuple[str, ...]
     cutoff: float
     settings: Settings = Settings()
+    partner: Asked | None = None
 
     def __call__(self, structure) -> PreparedCrystal:
         """Prepare ASE atoms or a pymatgen structure; raises StructureError for bad input."""
@@ -109,6 +115,10 @@ class Preparation:
             site_class = site_class[symmetry.primitive_index]
         graph = build_graph(cell, self.cutoff, site_class, symmetry.polar)
         volume, mass = cell.get_volume(), cell.get_masses().sum()
+        opinion = None
+        if self.partner is not None:
+            insulator = not any(isinstance(warning, MetalWarning) for warning in warnings)
+            opinion = self.partner(atoms, self.settings.symprec, force_constants=insulator)
         return PreparedCrystal(
             atoms,
             graph,
@@ -118,6 +128,7 @@ class Preparation:
             symmetry.crystal_system,
             refused,
             (*warnings, *untrained),
+            opinion,
         )
 
     def attempt(self, structure) -> PreparedCrystal | EqTensorError:

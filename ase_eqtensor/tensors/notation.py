@@ -8,6 +8,8 @@ matrix. Results have the unit and the Cartesian frame of the arguments. Arrays m
 batch axes; functions marked (torch) also take torch tensors.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 from ase.units import GPa
 
@@ -99,3 +101,9 @@ def _like(constant: np.ndarray, array):
     if hasattr(array, "new_tensor"):
         return array.new_tensor(constant)
     return constant
+
+
+def of_symmetric(function: Callable[[np.ndarray], np.ndarray], matrices: np.ndarray) -> np.ndarray:
+    """A function of eigenvalues, such as np.log, of symmetric matrices (..., n, n)."""
+    values, vectors = np.linalg.eigh(matrices)
+    return (vectors * function(values)[..., None, :]) @ vectors.swapaxes(-2, -1)

@@ -31,7 +31,8 @@ def test_calculator_has_the_fields_and_defaults_of_settings():
     parameters = inspect.signature(EqTensorCalculator).parameters
     for field in fields(Settings):
         assert parameters[field.name].default == field.default, field.name
-    assert set(parameters) == {"model", *(field.name for field in fields(Settings))}
+    assert set(parameters) == {"model", "partner", *(field.name for field in fields(Settings))}
+    assert parameters["partner"].default is None
 
 
 @pytest.mark.parametrize("command", PREDICTING)
@@ -46,7 +47,7 @@ def test_commands_have_them_too(command):
         for function in (predict, screen, EqTensorCalculator.predict)
     }
     assert {options["workers"].default} == workers
-    assert options["model"].default is None
+    assert options["model"].default is None and options["partner"].default is None
 
 
 def test_settings_reach_the_prediction(runner):

@@ -14,10 +14,12 @@ from ase_eqtensor.crystal.chemistry import CHEMICAL_CLASSES
 from ase_eqtensor.crystal.symmetry import CRYSTAL_SYSTEMS
 from ase_eqtensor.models.card import Calibrated, Ends, ErrorScale
 from ase_eqtensor.models.features import CONSTANT, SOFT_IONS, STRAIN, hinges
+from ase_eqtensor.models.mixture import TOLD_BY_GAPS
 from ase_eqtensor.models.uncertainty import LEVELS, RELATIVE, scale_of
 from ase_eqtensor.quantities import QUANTITIES, Scalar
 from ase_eqtensor.quantities.stiffness import STIFFNESS
 from ase_eqtensor.train.scoring.deviations import Deviations, Known, joined
+from ase_eqtensor.train.scoring.least_squares import ridge
 from ase_eqtensor.train.scoring.quantiles import quantile_regression
 from ase_eqtensor.train.targets import TensorTarget, targets
 
@@ -90,7 +92,7 @@ def fit_scale(
     log = log - np.sum([c * features[column] for column, c in fixed.items()], axis=0)
     columns = [c for c in _scale_columns(name) if c in features and c not in fixed]
     design = np.stack([features[column] for column in columns], axis=1)
-    solution = _ridge(design, log, known.weights)
+    solution = ridge(design, log, known.weights, RIDGE)
     coefficients = dict(zip(columns, map(float, solution))) | dict(fixed)
     novelty = f"{QUANTITIES[name].trained_on} novelty"
     if novelty in coefficients:
@@ -140,7 +142,8 @@ def _scalar(name: str, scalar: str) -> Scalar:
 def _scale_columns(name: str) -> list[str]:
     target = targets()[QUANTITIES[name].trained_on]
     assert isinstance(target, TensorTarget)
-    return [CONSTANT, STRAIN, *target.error_columns(), *CHEMICAL_CLASSES]
+    gaps = TOLD_BY_GAPS.get(target.quantity.name, ())  # where a potential had its say, too
+    return [CONSTANT, STRAIN, *target.error_columns(), *CHEMICAL_CLASSES, *gaps]
 
 
 def _quantile_columns(name: str, features: Mapping[str, np.ndarray], knots: int) -> list[str]:
@@ -154,20 +157,3 @@ def _quantile_columns(name: str, features: Mapping[str, np.ndarray], knots: int)
     columns += [f"{name} size", *(f"{name} size above {i}" for i in range(knots))]
     further = [STRAIN, SOFT_IONS] if QUANTITIES[name].may_soften else [STRAIN]
     return columns + [column for column in further if column in features]
-
-
-def _ridge(design: np.ndarray, values: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Weighted least squares (p,), the first column's coefficient free, those of the others, once
-    all have unit variance, drawn to zero."""
-    mean, width = design.mean(axis=0), design.std(axis=0)
-    mean[0] = 0
-    width[width == 0] = 1
-    columns = (design - mean) / width
-    penalty = RIDGE * weights.sum() * np.eye(len(mean))
-    penalty[0, 0] = 0
-    solution = np.linalg.solve(
-        columns.T @ (weights[:, None] * columns) + penalty, columns.T @ (weights * values)
-    )
-    coefficients = solution / width
-    coefficients[0] -= coefficients @ mean
-    return coefficients

@@ -221,9 +221,8 @@ def _predicted(
         samples = prepare([asked[i] for i in rows], model.network.architecture.cutoff, workers=1)
         trained = [r for r in split(records, fold).train if r.dataset in datasets]
         own = fingerprints.select(members)
-        found, told = described(select(model.network, members), samples, trained, own)
-        arrays = {name: values.numpy() for name, values in found.items()}
-        for kind, columns in ((tensors, arrays), (features, told)):
+        told, described_by = described(select(model.network, members), samples, trained, own)
+        for kind, columns in ((tensors, told.tensors), (features, described_by)):
             for name, values in columns.items():
                 whole = kind.setdefault(name, np.full((len(asked), *values.shape[1:]), np.nan))
                 whole[rows] = values

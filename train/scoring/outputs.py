@@ -79,7 +79,8 @@ def compare(
         tensors = read(network, samples)[1]
     else:
         trained = list(trained)
-        tensors, features = described(network, samples, trained, fingerprints)
+        told, features = described(network, samples, trained, fingerprints)
+        tensors = {name: torch.from_numpy(values) for name, values in told.tensors.items()}
         middles = _medians(trained)
     predicted = {
         name: target.predicted(tensors).numpy()
@@ -105,8 +106,8 @@ def described(
     samples: Sequence[Sample],
     trained: Sequence[Record],
     fingerprints: Fingerprints | None,
-) -> tuple[dict[str, torch.Tensor], dict[str, np.ndarray]]:
-    """Tensors, quantity -> (n, *form.shape), and features of their errors; arguments as of
+) -> tuple[Told, dict[str, np.ndarray]]:
+    """What the network says of n crystals, and features of the errors, each (n,); arguments as of
     `compare`."""
     reading, tensors = read(network, samples)
     atoms = [sample.record.atoms for sample in samples]
@@ -119,7 +120,7 @@ def described(
         {name: values.numpy() for name, values in tensors.items()},
         fingerprints,
     )
-    return tensors, error_features(told, element_counts(trained))
+    return told, error_features(told, element_counts(trained))
 
 
 def _medians(records: Iterable[Record]) -> dict[str, np.ndarray]:

@@ -1,8 +1,6 @@
 """What first principles and a potential say together: size from the former, directions and the
 change with the volume from the latter."""
 
-from collections.abc import Callable
-
 import numpy as np
 import torch
 from scipy.optimize import root
@@ -10,7 +8,7 @@ from scipy.optimize import root
 from ase_eqtensor.errors import DataError
 from ase_eqtensor.tensors.forms import MANDEL
 from ase_eqtensor.tensors.moduli import hill_average
-from ase_eqtensor.tensors.notation import GPA, mandel_to_voigt, voigt_to_mandel
+from ase_eqtensor.tensors.notation import GPA, mandel_to_voigt, of_symmetric, voigt_to_mandel
 
 
 def taught_stiffness(label_gpa: np.ndarray, k_gpa: float, g_gpa: float) -> np.ndarray:
@@ -29,13 +27,13 @@ def taught_stiffness(label_gpa: np.ndarray, k_gpa: float, g_gpa: float) -> np.nd
 
     Raises DataError if no stiffness with these directions has these averages.
     """
-    log = _of_symmetric(np.log, voigt_to_mandel(np.asarray(label_gpa, dtype=float) * GPA))
+    log = of_symmetric(np.log, voigt_to_mandel(np.asarray(label_gpa, dtype=float) * GPA))
     components = MANDEL.components(log)
     wanted = np.log(np.array([k_gpa, g_gpa]) * GPA)
 
     def stiffness(isotropic: np.ndarray) -> np.ndarray:
         log = MANDEL.array(np.concatenate([isotropic, components[MANDEL.scalars :]]))
-        return _of_symmetric(np.exp, log)
+        return of_symmetric(np.exp, log)
 
     def excess(isotropic: np.ndarray) -> np.ndarray:
         averages = hill_average(torch.from_numpy(stiffness(isotropic)))
@@ -67,12 +65,6 @@ def strained_stiffness(
         (6, 6) of the strained crystal, as `known`. All are positive definite.
     """
     at_rest, strained, relaxed = (
-        _of_symmetric(np.log, voigt_to_mandel(c)) for c in (known, strained_gpa, relaxed_gpa)
+        of_symmetric(np.log, voigt_to_mandel(c)) for c in (known, strained_gpa, relaxed_gpa)
     )
-    return mandel_to_voigt(_of_symmetric(np.exp, at_rest + strained - relaxed))
-
-
-def _of_symmetric(function: Callable[[np.ndarray], np.ndarray], matrix: np.ndarray) -> np.ndarray:
-    """A function of a symmetric matrix (n, n)."""
-    values, vectors = np.linalg.eigh(matrix)
-    return (vectors * function(values)) @ vectors.T
+    return mandel_to_voigt(of_symmetric(np.exp, at_rest + strained - relaxed))

@@ -1,0 +1,195 @@
+"""What becomes of a network's tensors where a potential has an opinion of the crystals."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..potential.opinion import Opinion
+from ..quantities.permittivity import ELECTRONIC_NAME, TOTAL_NAME
+from ..quantities.stiffness import COMPLIANCE, STIFFNESS
+from ..tensors.notation import GPA, voigt_to_mandel
+from .charges import FLOOR, BornCharges, IonicPart, Neighbourhoods, ionic_part
+from .features import sizes
+from .mixture import (
+    IONIC_POWER,
+    STIFFNESS_POWER,
+    UNSTABLE,
+    IonicMixture,
+    StiffnessMixture,
+    gaps,
+    ionic_gaps,
+    ionic_size,
+    mixed_permittivity,
+    mixed_stiffness,
+    under_pressure,
+    usable,
+)
+
+STIFFNESSES = (STIFFNESS.name, COMPLIANCE.name)
+UNCALIBRATED = "nothing is known of what it is worth for this tensor"
+NOT_ASKED = "it was not asked for the force constants of a crystal that is probably a metal"
+NO_DIPOLE = "no displacement of its ions makes a dipole"
+NO_ELECTRONS = "a potential knows nothing of electrons"
+EXPECTED = frozenset({UNCALIBRATED, NOT_ASKED, NO_DIPOLE, NO_ELECTRONS})  # no news to anybody
+
+Arrays = dict[str, np.ndarray]
+
+
+@dataclass(frozen=True, eq=False)
+class Combined:
+    """Tensors of B crystals, those of a network and a potential together where both can be used.
+
+    tensors: quantity -> (B, *form.shape).
+    features: of their errors, (B,), with the gaps between the two, zero where only one is used.
+    alone: for each crystal quantity -> why its tensor is the network's alone.
+    """
+
+    tensors: Arrays
+    features: Arrays
+    alone: list[dict[str, str]]
+
+    def used(self, name: str) -> np.ndarray:
+        """Whether the tensors (B,) of a quantity are those of both."""
+        return np.array([name not in reasons for reasons in self.alone])
+
+
+@dataclass(frozen=True, eq=False)
+class Partnership:
+    """How a network and a potential are combined, see the partner's card."""
+
+    stiffness: StiffnessMixture | None
+    ionic: IonicMixture | None
+    charges: BornCharges | None
+
+    def combine(
+        self, tensors: Arrays, features: Arrays, opinions: Sequence[Opinion | str]
+    ) -> Combined:
+        """The tensors of B crystals.
+
+        Args:
+            tensors: quantity -> (B, *form.shape), the network's. features: of their errors, (B,).
+            opinions: the potential's, or why it has none.
+        """
+        reasons = dict.fromkeys(tensors, UNCALIBRATED) | {ELECTRONIC_NAME: NO_ELECTRONS}
+        alone = [{name: reasons[name] for name in tensors} for _ in opinions]
+        found, known = dict(tensors), dict(features)
+        if self.stiffness is not None and STIFFNESS.name in tensors:
+            network = tensors[STIFFNESS.name]
+            rows, potential, unstable = stiffnesses(opinions, network, alone)
+            if len(rows):
+                own = {name: values[rows] for name, values in features.items()} | unstable
+                apart = unstable | gaps(network[rows], potential, own)
+                mixed = mixed_stiffness(self.stiffness, network[rows], potential, own | apart)
+                found[STIFFNESS.name] = _replaced(network, rows, mixed)
+                if COMPLIANCE.name in tensors:
+                    inverse = np.linalg.inv(mixed)
+                    found[COMPLIANCE.name] = _replaced(tensors[COMPLIANCE.name], rows, inverse)
+                known |= _spread(apart, rows, len(opinions))
+        if self.ionic is not None and self.charges is not None and TOTAL_NAME in tensors:
+            network = ionic_size(tensors[TOTAL_NAME], tensors[ELECTRONIC_NAME])
+            rows, size, softest = ionic_parts(opinions, alone, self.charges, network)
+            if len(rows):
+                total, electronic = (tensors[name][rows] for name in (TOTAL_NAME, ELECTRONIC_NAME))
+                own = {name: values[rows] for name, values in features.items()}
+                apart = ionic_gaps(network[rows], size, softest)
+                mixed = mixed_permittivity(self.ionic, total, electronic, own | apart)
+                found[TOTAL_NAME] = _replaced(tensors[TOTAL_NAME], rows, mixed)
+                known |= _spread(apart, rows, len(opinions))
+        return Combined(found, known | sizes(found), alone)
+
+
+def stiffnesses(
+    opinions: Sequence[Opinion | str], network: np.ndarray, alone: Sequence[dict[str, str]]
+) -> tuple[np.ndarray, np.ndarray, Arrays]:
+    """Indices (n,) of the crystals whose stiffness a potential knows, these stiffnesses at the
+    given volume (n, 6, 6; Mandel, eV/Å^3), and the feature "unstable in the potential", (n,).
+
+    `network` are the stiffnesses (B, 6, 6) of the network; `alone` learns why a crystal's is the
+    network's alone, or that it is not.
+    """
+    rows, found, instabilities = [], [], []
+    for i, (opinion, reasons) in enumerate(zip(opinions, alone)):
+        reason = opinion if isinstance(opinion, str) else opinion.doubt
+        for name in STIFFNESSES:
+            _note(reasons, name, reason)
+        if isinstance(opinion, Opinion) and not reason:
+            rows.append(i)
+            at_rest = voigt_to_mandel(opinion.stiffness_gpa) * GPA
+            found.append(at_rest * under_pressure(STIFFNESS_POWER, opinion.volume_ratio))
+            instabilities.append(opinion.instability)
+    chosen = np.array(rows, dtype=int)
+    potential = np.array(found).reshape(-1, *STIFFNESS.form.shape)
+    unstable = np.array([text != "" for text in instabilities], dtype=bool)
+    potential[unstable] = usable(potential[unstable], network[chosen][unstable])
+    return chosen, potential, {UNSTABLE: unstable.astype(float)}
+
+
+def ionic_parts(
+    opinions: Sequence[Opinion | str],
+    alone: Sequence[dict[str, str]],
+    charges: BornCharges,
+    predicted: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Indices (n,) of the crystals whose ionic part a potential knows, a third of the traces (n,)
+    of these at the given volume, and the softest force constants (n,) of polar modes, eV/Å^2.
+
+    `predicted` (B,) is the same third by the network; `alone` as in `stiffnesses`.
+    """
+    rows, found, softest = [], [], []
+    for i, (opinion, reasons) in enumerate(zip(opinions, alone)):
+        reason = opinion if isinstance(opinion, str) else opinion.doubt
+        if isinstance(opinion, Opinion) and not reason:
+            if opinion.force_constants is None:
+                reason = NOT_ASKED
+            elif predicted[i] <= 0:
+                reason = NO_DIPOLE
+            else:
+                part = ionic_part_of(opinion, charges)
+                reason = _too_soft(part.softest)
+                if not reason:
+                    factor = under_pressure(IONIC_POWER, opinion.volume_ratio)
+                    rows.append(i)
+                    found.append(np.trace(part.permittivity) / 3 * factor)
+                    softest.append(part.softest)
+        _note(reasons, TOTAL_NAME, reason)
+    return np.array(rows, dtype=int), np.array(found), np.array(softest)
+
+
+def ionic_part_of(opinion: Opinion, charges: BornCharges) -> IonicPart:
+    """The ionic part that charges make of a potential's force constants: of members the mean
+    permittivity, and the median of the softest polar modes."""
+    members = charges(Neighbourhoods.of([opinion.atoms]))[:, 0].double().numpy()
+    parts = [ionic_part(member, opinion) for member in members]
+    return IonicPart(
+        np.mean([part.permittivity for part in parts], axis=0),
+        float(np.median([part.softest for part in parts])),
+    )
+
+
+def _too_soft(softest: float) -> str:
+    if softest > FLOOR:
+        return ""
+    kind = "unstable" if softest <= 0 else "soft"
+    return f"a polar mode is {kind} ({softest:.2f} eV/Å^2, below {FLOOR})"
+
+
+def _note(reasons: dict[str, str], name: str, reason: str) -> None:
+    """Note why the tensor of a quantity is the network's alone, or, without a reason, that it is
+    not; only of tensors that there are."""
+    if name in reasons:
+        if reason:
+            reasons[name] = reason
+        else:
+            del reasons[name]
+
+
+def _replaced(values: np.ndarray, rows: np.ndarray, by: np.ndarray) -> np.ndarray:
+    values = values.copy()
+    values[rows] = by
+    return values
+
+
+def _spread(features: Arrays, rows: np.ndarray, count: int) -> Arrays:
+    """Features (n,) of some of `count` crystals as (count,), zero for the others."""
+    return {name: _replaced(np.zeros(count), rows, values) for name, values in features.items()}
