@@ -1,10 +1,12 @@
-"""The class study: do site-symmetry classes with their own weights pay when tensors are scarce?
+"""The class study: do site-symmetry classes with their own weights pay, and for how many tensors?
 
     python -m studies.class_study crystals.db FOLDER [PLAN]
 
-does the runs of a plan ("tensors" or "energies") that FOLDER lacks. Several processes may work on
-one folder, and a killed one is simply started again. Every run leaves FOLDER/NAME.npz with the
-predictions for its val and test crystals; `studies/class_study_report.py` compares them.
+does the runs of a plan ("tensors", "energies" or "taught") that FOLDER lacks. "taught" adds to the
+stiffnesses from first principles those that a potential taught, five times as many. Several
+processes may work on one folder, and a killed one is simply started again. Every run leaves
+FOLDER/NAME.npz with the predictions for its val and test crystals; class_study_report.py compares
+them.
 
 All arms of a (fold, seed, fraction) see the same crystals in the same order, so differences between
 arms are paired. The arms:
@@ -13,11 +15,14 @@ arms are paired. The arms:
     gate, full  see network/classes.py
     wide        shared, with more channels: as many parameters as gate
     shuffled    gate, but the labels are permuted among the orbits of all crystals
+    crystal     gate, but every atom has the point group of its crystal for a label
+    pairs       gate, with a label for each of the most frequent pairs of both groups
 """
 
 import json
 import shutil
 import time
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import product
@@ -27,6 +32,7 @@ from typing import Annotated
 import numpy as np
 import typer
 
+from ase_eqtensor.crystal.site_classes import SITE_CLASSES, class_index, rotation_types
 from ase_eqtensor.crystal.symmetry import analyse
 from ase_eqtensor.network.model import Architecture
 from ase_eqtensor.quantities.formation_energy import FORMATION_ENERGY
@@ -45,7 +51,11 @@ ARMS = {
     "wide": {"hidden": "82x0e + 41x1o + 41x2e", "output": "82x0e + 41x2e + 41x4e"},
     "shuffled": {"class_mode": "gate"},
     "full": {"class_mode": "full"},
+    "crystal": {"class_mode": "gate"},
+    "pairs": {"class_mode": "gate"},
 }
+FIRST = ("shared", "gate", "wide", "shuffled", "full")  # arms of the first study
+SECOND = ("shared", "gate", "full", "crystal", "shuffled", "pairs")  # of the second, in their order
 EPOCHS = {1.0: 30, 0.5: 40, 0.25: 60}  # by fraction of the training data
 LEARNING_CURVE = ("shared", "gate", "full")
 FOLDS, SEEDS = (0, 1, 2), (0, 1, 2)
@@ -67,19 +77,20 @@ class Run:
 
 @dataclass(frozen=True)
 class Plan:
-    """What is run: data sets, runs in order of importance, losses, and epochs by fraction."""
+    """What is run: data sets, runs in order of importance, losses, epochs by fraction, noise."""
 
     datasets: tuple[str, ...]
     runs: tuple[Run, ...]
     loss: dict[str, float]
     epochs: dict[float, int]
+    noise: float = 0.0
 
 
 PLANS = {
     "tensors": Plan(
         ("elastic", "dielectric"),
         (
-            *(Run(arm, f, s) for s, f, arm in product(SEEDS, FOLDS, ARMS)),
+            *(Run(arm, f, s) for s, f, arm in product(SEEDS, FOLDS, FIRST)),
             *(
                 Run(arm, f, s, fraction)
                 for s, f, fraction, arm in product(SEEDS, FOLDS, (0.25, 0.5), LEARNING_CURVE)
@@ -93,6 +104,20 @@ PLANS = {
         tuple(Run(arm, f, 0) for f, arm in product(FOLDS, LEARNING_CURVE)),
         {FORMATION_ENERGY.name: 1.0},
         {1.0: 15},
+    ),
+    "taught": Plan(
+        ("elastic", "taught"),
+        (
+            *(Run(arm, f, 0) for f, arm in product(FOLDS, SECOND)),
+            *(
+                Run(arm, f, 0, fraction)
+                for f, fraction, arm in product(FOLDS, (0.1, 0.3), LEARNING_CURVE)
+            ),
+            *(Run(arm, f, s) for s, f, arm in product(SEEDS[1:], FOLDS, SECOND)),
+        ),
+        {},
+        {1.0: 12, 0.3: 24, 0.1: 48},
+        noise=0.03,
     ),
 }
 
@@ -110,6 +135,7 @@ def recipe_of(run: Run, plan: Plan) -> Recipe:
         epochs=epochs,
         network=Architecture(**ARMS[run.arm]),
         loss=plan.loss,
+        noise=plan.noise,
     )
 
 
@@ -137,8 +163,38 @@ def shuffled_classes(samples: Sequence[Sample], seed: int = 0) -> list[Sample]:
     for sample, (first, member) in zip(samples, orbits):
         by_orbit = labels[start : start + len(first)]
         start += len(first)
-        relabelled.append(replace(sample, graph=replace(sample.graph, site_class=by_orbit[member])))
+        relabelled.append(_with_classes(sample, by_orbit[member]))
     return relabelled
+
+
+def crystal_classes(samples: Sequence[Sample]) -> list[Sample]:
+    """The same graphs, every atom with the point group of its crystal for a label."""
+    return [_with_classes(s, np.full_like(s.graph.site_class, _point_group(s))) for s in samples]
+
+
+def pair_classes(samples: Sequence[Sample]) -> list[Sample]:
+    """The same graphs with a label for each pair of the site's and the crystal's point group, as
+    many of the most frequent pairs as there are classes; all others share one."""
+    pairs = [[(site, _point_group(s)) for site in s.graph.site_class.tolist()] for s in samples]
+    counts = Counter(pair for crystal in pairs for pair in crystal)
+    kept = {pair: i for i, (pair, _) in enumerate(counts.most_common(len(SITE_CLASSES) - 1), 1)}
+    return [
+        _with_classes(s, np.array([kept.get(pair, 0) for pair in crystal]))
+        for s, crystal in zip(samples, pairs)
+    ]
+
+
+def _point_group(sample: Sample) -> int:
+    """Index into `SITE_CLASSES` of a crystal's point group."""
+    rotations = analyse(sample.record.atoms).rotations
+    return int(class_index(rotation_types(rotations).sum(0)[None])[0])
+
+
+def _with_classes(sample: Sample, labels: np.ndarray) -> Sample:
+    return replace(sample, graph=replace(sample.graph, site_class=labels))
+
+
+RELABELLED = {"shuffled": shuffled_classes, "crystal": crystal_classes, "pairs": pair_classes}
 
 
 def execute(run: Run, plan: Plan, parts: dict[str, list[Sample]], folder: Path) -> None:
@@ -180,12 +236,15 @@ def main(
     folder.mkdir(parents=True, exist_ok=True)
     records = read_database(database, list(plan.datasets))
     samples = prepare(records, Architecture().cutoff)
-    shuffled = shuffled_classes(samples) if any(r.arm == "shuffled" for r in plan.runs) else samples
+    labelled = {
+        arm: relabel(samples)
+        for arm, relabel in RELABELLED.items()
+        if any(run.arm == arm for run in plan.runs)
+    }
     runs = {folder / f"{run.name}.npz": run for run in plan.runs}
     for path in undone(runs):
         run = runs[path]
-        labelled = shuffled if run.arm == "shuffled" else samples
-        by_record = {id(s.record): s for s in labelled}
+        by_record = {id(s.record): s for s in labelled.get(run.arm, samples)}
         by_part = split(records, run.fold)._asdict()
         parts = {part: [by_record[id(r)] for r in rows] for part, rows in by_part.items()}
         parts["val"] = [s for s in parts["val"] if not s.record.quarantine]
