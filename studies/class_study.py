@@ -234,8 +234,8 @@ def main(
     """Do the runs of a plan that no process has done or begun yet."""
     plan = PLANS[plan_name]
     folder.mkdir(parents=True, exist_ok=True)
-    records = read_database(database, list(plan.datasets))
-    samples = prepare(records, Architecture().cutoff)
+    samples = prepare(read_database(database, list(plan.datasets)), Architecture().cutoff)
+    records = [sample.record for sample in samples]  # which have come back from other processes
     labelled = {
         arm: relabel(samples)
         for arm, relabel in RELABELLED.items()

@@ -56,7 +56,8 @@ class Predictor:
     settings: see `Settings`.
     partner: a potential whose opinion of every crystal makes the tensors better; None without.
 
-    Raises SettingError for a partner and measured values together; ModelError if known values are
+    Raises SettingError for a partner of a model without calibrated errors, and for a partner and
+    measured values together; ModelError if known values are
     asked for of a model that lacks its training crystals, or measured ones of a model that does not
     know of them.
     """
@@ -68,6 +69,11 @@ class Predictor:
     def __post_init__(self):
         if self.settings.prefer_known:
             _ = self.model.training_crystals  # found missing here, not in the middle of a list
+        if self.partner is not None and not self.model.card.calibrated:
+            raise SettingError(
+                f"partner={self.partner.name!r}: the errors of model {self.model.name!r} were "
+                "never calibrated; choose the default model"
+            )
         if self.settings.level == MEASURED and self.partner is not None:
             raise SettingError(
                 f"level={MEASURED!r} and partner={self.partner.name!r}: what measurements find was "

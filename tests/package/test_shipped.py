@@ -17,6 +17,8 @@ from places import ROOT
 from pymatgen.core.elasticity import ElasticTensor
 
 from ase_eqtensor import EqTensorCalculator, __version__, available_models, load_model
+from ase_eqtensor.models.charges import Neighbourhoods
+from ase_eqtensor.models.partner_card import read_partner
 from ase_eqtensor.models.store import DEFAULT_MODEL
 from ase_eqtensor.quantities import offered
 
@@ -150,6 +152,23 @@ def test_bounds_of_the_default_hold_in_each_group(kind):
 def test_bounds_of_the_default_hold_for_large_permittivities():
     large = load_model().card.calibration["dielectric_tensor"]["eps_total"]["large"]
     assert large["crystals"] > 80 and large["0.9"] > 0.8
+
+
+def test_the_shipped_partner():
+    """What the potential brings, out of fold, and bounds that hold."""
+    model = load_model()
+    (path,) = model.partners.values()
+    card = read_partner(path)
+    assert card.sha256 == model.sha256 and card.calculator == "7net-l3i5"
+    for name in ("elasticity_tensor", "dielectric_tensor", "moduli"):
+        figures = card.figures[name]
+        assert figures["mean"] < 0.93 * figures["network_mean"], name
+        assert figures["used"] > 0.88 and figures["better"] > 0.55
+    for name, entry in card.calibration.items():
+        for error in entry.keys() - {"flagged"}:
+            assert 0.86 <= entry[error]["coverage"]["0.9"] <= 0.94, (name, error)
+    charges = card.born_charges()(Neighbourhoods.of([bulk("MgO", "rocksalt", a=4.25)])).mean(0)
+    assert charges[0, 0, 0, 0] == pytest.approx(2.0, abs=0.3)  # of magnesium
 
 
 def test_training_crystals_come_with_their_tensors(calc):

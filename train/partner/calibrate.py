@@ -34,6 +34,10 @@ from ase_eqtensor.train.scoring.checks import check
 from ase_eqtensor.train.scoring.deviations import deviations
 from ase_eqtensor.train.scoring.outputs import Predictions
 from ase_eqtensor.train.targets import DATASETS, targets
+from ase_eqtensor.train.targets.permittivity import DIELECTRIC
+from ase_eqtensor.train.targets.stiffness import ELASTIC
+from ase_eqtensor.train.teacher.crystals import crystals
+from ase_eqtensor.train.teacher.labelling import label
 from ase_eqtensor.train.teacher.labels import LABELS, read_failures, read_labels
 
 DIGITS = 6  # of the parameters of charges
@@ -150,14 +154,46 @@ def read_opinions(paths: Sequence[Path]) -> tuple[dict[Key, Opinion | str], Orig
         for failure in read_failures(path):
             if failure["volume_ratio"] == 1:
                 opinions[failure["dataset"], failure["id"]] = failure["error"]
-        for label in read_labels(path):
-            before = opinions.get((label.dataset, label.id))
-            fuller = label.force_constants is not None or not isinstance(before, Opinion)
-            if label.volume_ratio == 1 and fuller:
-                opinions[label.dataset, label.id] = label.opinion
+        for one in read_labels(path):
+            before = opinions.get((one.dataset, one.id))
+            fuller = one.force_constants is not None or not isinstance(before, Opinion)
+            if one.volume_ratio == 1 and fuller:
+                opinions[one.dataset, one.id] = one.opinion
     if len(origins) != 1:
         raise DataError(f"{', '.join(map(str, paths))}: give labels of one calculator")
     return opinions, origins.pop()
+
+
+def label_and_calibrate(
+    model: Model,
+    database: Path,
+    labels: Path,
+    name: str,
+    level_of_theory: str = "",
+    *,
+    max_atoms: int | None = None,
+    elements: Sequence[str] = (),
+    count: int | None = None,
+    **running,
+) -> PartnerCard:
+    """The card of any calculator: labels crystals of a database in the file `labels`, which is gone
+    on with, and calibrates by them.
+
+    Args:
+        name, level_of_theory: of the calculator, see `teacher`.
+        max_atoms, elements: which crystals, see `crystals`.
+        count: of crystals of stiffnesses, and again of permittivities, the smallest ones; None for
+            all.
+        running: workers, backend, address and progress of `label`.
+
+    Raises what `crystals`, `label` and `calibrated` raise.
+    """
+    for dataset, force_constants in ((ELASTIC, False), (DIELECTRIC, True)):
+        if any(r.dataset == dataset.name for r in read_database(database)):
+            chosen = crystals(str(database), [dataset.name], max_atoms, elements)[:count]
+            label(chosen, labels, name, level_of_theory, force_constants=force_constants, **running)
+    opinions, origin = read_opinions([labels])
+    return calibrated(model, read_database(database), opinions, origin)
 
 
 def main(

@@ -29,7 +29,7 @@ from ase_eqtensor.train.partner.stiffness import fit_mixing, fit_moduli
 from ase_eqtensor.train.scoring.least_squares import robust_ridge
 from ase_eqtensor.train.targets.stiffness import G, K
 
-FEWEST = 40  # crystals, of which a mixture is made
+FEWEST = 100  # crystals, of which a mixture is made
 WITHOUT_TENSOR = 0.5  # weight of a crystal of which K and G alone are known
 RIDGE = 0.01  # of the sum of weights, on standardised features
 IONIC_COLUMNS = (CONSTANT, IONIC_GAP, SOFTNESS, SOFT_GAP)
