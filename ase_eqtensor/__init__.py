@@ -22,6 +22,8 @@ from .errors import (
     ModelError,
     NothingCalculatedError,
     OutputExistsError,
+    PartnerError,
+    PartnerWarning,
     RecipeError,
     SettingError,
     SoftModeWarning,
@@ -37,6 +39,7 @@ from .errors import (
 from .models.store import Model, available_models, load_model
 from .models.training_crystals import TrainingCrystal
 from .models.uncertainty import Interval, Uncertainty
+from .prediction.partner import Partner
 from .prediction.prediction import Prediction
 from .prediction.settings import Settings
 from .quantities import QUANTITIES, Quantity, Scalar, scalars
@@ -59,6 +62,9 @@ __all__ = [
     "ModelError",
     "NothingCalculatedError",
     "OutputExistsError",
+    "Partner",
+    "PartnerError",
+    "PartnerWarning",
     "Prediction",
     "Quantity",
     "RecipeError",

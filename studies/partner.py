@@ -3,8 +3,8 @@
     python -m studies.partner MODEL DATABASE LABELS... [--max-atoms 12]
 
 A crystal is predicted by members of the model that left its fold out, and combined with what the
-potential says by fits to the other folds. Beside both stand the potential alone, its stiffness as it
-is, and, as the trivial way of combining them, the plain mean of both logarithms.
+potential says by fits to the other folds. Beside both stand the potential alone, as it is, and, as
+the trivial way of combining them, the plain mean of both logarithms.
 """
 
 from collections.abc import Callable

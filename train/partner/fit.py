@@ -19,7 +19,13 @@ from ase_eqtensor.models.mixture import (
     ionic_size,
     log_moduli,
 )
-from ase_eqtensor.models.partnership import Combined, Partnership, ionic_parts, stiffnesses
+from ase_eqtensor.models.partnership import (
+    Combined,
+    Partnership,
+    ionic_part_of,
+    ionic_parts,
+    stiffnesses,
+)
 from ase_eqtensor.quantities.permittivity import ELECTRONIC_NAME, TOTAL_NAME
 from ase_eqtensor.quantities.stiffness import STIFFNESS
 from ase_eqtensor.tensors.notation import GPA
@@ -109,9 +115,18 @@ def _polar(cases: Cases) -> tuple[Cases, np.ndarray]:
 
 
 def _charges(cases: Cases) -> BornCharges | None:
+    """Charges from the crystals without a soft polar mode. Which modes are polar, charges tell: the
+    first ones come from the crystals without any soft mode."""
     known, true = _polar(cases)
-    stiff = np.array([o.modes[0].min(initial=np.inf) > FLOOR for o in known.opinions], dtype=bool)
-    return learn(known.rows(stiff).opinions, true[stiff]) if stiff.sum() >= FEWEST else None
+    softest = np.array([o.modes[0].min(initial=np.inf) for o in known.opinions])
+    charges = None
+    for _ in range(2):
+        stiff = softest > FLOOR
+        if stiff.sum() < FEWEST:
+            return None
+        charges = learn(known.rows(stiff).opinions, true[stiff])
+        softest = np.array([ionic_part_of(o, charges).softest for o in known.opinions])
+    return charges
 
 
 def _ionic(cases: Cases, charges: BornCharges) -> IonicMixture | None:
