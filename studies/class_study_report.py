@@ -1,11 +1,12 @@
 """Tables and figures of the class study, from the runs of `studies/class_study.py`:
 
-    python -m studies.class_study_report FOLDER crystals.db docs/class-study [val or test]
+    python -m studies.class_study_report FOLDER crystals.db docs/class-study [val or test] [PLAN]
 
 writes tables-PART.md, arms-PART.svg and learning-PART.svg for the val parts, on which choices are
 made, or, once the choices are final, for the test parts. Runs of the plan "energies" are looked for
-in FOLDER-energies. Differences are paired: the same crystal, fold and seed with and without
-classes. The bootstrap draws crystals, each with its difference averaged over seeds.
+in FOLDER-energies. Only tensors from first principles are compared. Differences are paired: the
+same crystal, fold and seed with and without classes. The bootstrap draws crystals, each with its
+difference averaged over seeds.
 """
 
 import json
@@ -31,7 +32,7 @@ from ase_eqtensor.train.record import Record
 from ase_eqtensor.train.targets.metrics import anisotropic_skill, relative_errors, with_interval
 from ase_eqtensor.train.targets.permittivity import DIELECTRIC
 from ase_eqtensor.train.targets.stiffness import ELASTIC
-from studies.class_study import ARMS, EPOCHS, FOLDS, LEARNING_CURVE, SEEDS, Run
+from studies.class_study import ARMS, FOLDS, LEARNING_CURVE, PLANS, SEEDS, Plan, Run
 
 # the target of each tensor, and the data set that teaches it
 TARGETS = {
@@ -44,9 +45,24 @@ RARE = 25  # crystals; a class in fewer of them is called rare
 
 @dataclass(frozen=True)
 class Results:
-    """What the runs in a folder predicted."""
+    """What the runs of a plan in a folder predicted."""
 
     folder: Path
+    plan: Plan
+
+    @property
+    def targets(self) -> dict[str, str]:
+        """Target -> its short name, of the tensors from first principles."""
+        return {
+            target: LABELS[target]
+            for target, dataset in TARGETS.items()
+            if dataset in self.plan.datasets
+        }
+
+    @property
+    def fractions(self) -> list[float]:
+        """Of the training data, ascending."""
+        return sorted(self.plan.epochs)
 
     @cache  # noqa: B019  a report is one process
     def load(self, run: Run) -> dict | None:
@@ -116,7 +132,7 @@ def seed_noise(errors: dict) -> float:
 def arm_table(results: Results, part: str) -> str:
     rows = []
     for arm in ARMS:
-        figures = {t: results.figures(arm, t, part) for t in TARGETS}
+        figures = {t: results.figures(arm, t, part) for t in results.targets}
         if figures[STIFFNESS.name] is None:
             continue
         facts = [results.facts(Run(arm, f, s)) for f, s in product(FOLDS, SEEDS)]
@@ -127,7 +143,7 @@ def arm_table(results: Results, part: str) -> str:
             cells.append(" / ".join(f"{figure[k][0]:.3f}" for k in ("median", "mean")))
             cells.append(f"{figure['skill'][0]:.2f} ± {figure['skill'][1]:.2f}")
         rows.append(cells)
-    columns = [c for t in LABELS.values() for c in (f"{t} median / mean", "skill")]
+    columns = [c for t in results.targets.values() for c in (f"{t} median / mean", "skill")]
     return table(["arm", "parameters", "runs", "minutes", *columns], rows)
 
 
@@ -135,7 +151,7 @@ def difference_table(results: Results, part: str, fraction: float = 1.0) -> str:
     rows = []
     for arm in ARMS:
         cells = [arm]
-        for target in TARGETS:
+        for target in results.targets:
             errors, base = (results.errors(a, target, part, fraction) for a in (arm, "shared"))
             if arm == "shared" or not errors:
                 continue
@@ -145,13 +161,14 @@ def difference_table(results: Results, part: str, fraction: float = 1.0) -> str:
             cells.append(f"{mean['value'] / noise:+.1f}" if noise > 0 else "-")
         if len(cells) > 1:
             rows.append(cells)
-    columns = [c for t in LABELS.values() for c in (f"{t}: difference [95 %]", "in seed errors")]
+    names = results.targets.values()
+    columns = [c for t in names for c in (f"{t}: difference [95 %]", "in seed errors")]
     return table(["arm - shared", *columns], rows)
 
 
 def detectable(results: Results, part: str) -> str:
     rows = []
-    for target, label in LABELS.items():
+    for target, label in results.targets.items():
         base = results.errors("shared", target, part)
         if base:
             noise = seed_noise(base)
@@ -161,15 +178,15 @@ def detectable(results: Results, part: str) -> str:
 
 def learning_table(results: Results, part: str) -> str:
     rows = []
-    for fraction, arm in product(sorted(EPOCHS), LEARNING_CURVE):
-        figures = {t: results.figures(arm, t, part, fraction) for t in TARGETS}
+    for fraction, arm in product(results.fractions, LEARNING_CURVE):
+        figures = {t: results.figures(arm, t, part, fraction) for t in results.targets}
         if figures[STIFFNESS.name] is None:
             continue
         cells = [f"{100 * fraction:.0f} %", arm, str(figures[STIFFNESS.name]["runs"])]
         cells += [f"{f['median'][0]:.3f} / {f['mean'][0]:.3f}" for f in figures.values()]
         cells += [f"{f['skill'][0]:.2f}" for f in figures.values()]
         rows.append(cells)
-    names = list(LABELS.values())
+    names = list(results.targets.values())
     columns = [f"{n} median / mean" for n in names] + [f"{n} skill" for n in names]
     return table(["training data", "arm", "runs", *columns], rows)
 
@@ -177,7 +194,7 @@ def learning_table(results: Results, part: str) -> str:
 def group_table(results: Results, records: list[Record], part: str, group: Callable) -> str:
     """Mean relative errors of the stiffness and eps_total by group(record, fold)."""
     rows = []
-    for target in (STIFFNESS.name, TOTAL.name):
+    for target in {STIFFNESS.name, TOTAL.name} & results.targets.keys():
         groups = {
             (fold, r.source_id): group(r, fold)
             for fold in FOLDS
@@ -218,7 +235,7 @@ def rarest_class(records: list[Record]) -> Callable:
     """Groups a crystal by how many training crystals of its data set share its rarest class."""
     classes = {id(r): set(analyse(r.atoms).site_class.tolist()) for r in records}
     counts = {}
-    for fold, dataset in product(FOLDS, set(TARGETS.values())):
+    for fold, dataset in product(FOLDS, {r.dataset for r in records}):
         count = np.zeros(len(SITE_CLASSES), dtype=int)
         for r in split(records, fold).train:
             if r.dataset == dataset:
@@ -239,8 +256,10 @@ def draw(results: Results, part: str, folder: Path) -> None:
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
-    figure, axes = plt.subplots(1, 3, figsize=(10, 3.2), sharey=True)
-    for axis, (target, label) in zip(axes, LABELS.items()):
+    count = len(results.targets)
+    size = (10 * (count + 1) / 4, 3.2)
+    figure, axes = plt.subplots(1, count, figsize=size, sharey=True, squeeze=False)
+    for axis, (target, label) in zip(axes[0], results.targets.items()):
         base = results.errors("shared", target, part)
         names = [a for a in ARMS if a != "shared" and results.errors(a, target, part)]
         for y, arm in enumerate(names):
@@ -252,16 +271,16 @@ def draw(results: Results, part: str, folder: Path) -> None:
         axis.set_yticks(range(len(names)), names)
     figure.tight_layout()
     figure.savefig(folder / f"arms-{part}.svg")
-    figure, axes = plt.subplots(1, 3, figsize=(10, 3.2))
-    for axis, (target, label) in zip(axes, LABELS.items()):
+    figure, axes = plt.subplots(1, count, figsize=size, squeeze=False)
+    for axis, (target, label) in zip(axes[0], results.targets.items()):
         for arm in LEARNING_CURVE:
-            points = {f: results.figures(arm, target, part, f) for f in sorted(EPOCHS)}
+            points = {f: results.figures(arm, target, part, f) for f in results.fractions}
             means = {f: p["mean"] for f, p in points.items() if p}
             percent = [100 * f for f in means]
             mean, spread = zip(*means.values()) if means else ((), ())
             axis.errorbar(percent, mean, spread, marker="o", capsize=3, label=arm)
         axis.set(title=label, xlabel="training data, %", ylabel="mean relative error")
-    axes[0].legend()
+    axes[0, 0].legend()
     figure.tight_layout()
     figure.savefig(folder / f"learning-{part}.svg")
 
@@ -271,18 +290,24 @@ def main(
     database: Annotated[Path, typer.Argument(help="Training database of the runs.")],
     output: Annotated[Path, typer.Argument(help="Folder to write to, made if it is missing.")],
     part: Annotated[str, typer.Argument(help="val or test.")] = "val",
+    plan_name: Annotated[
+        str, typer.Argument(metavar="[PLAN]", help="tensors or taught.")
+    ] = "tensors",
 ) -> None:
     """Write the tables and figures of the class study, and print the tables."""
-    results = Results(folder)
-    records = read_database(database, ["elastic", "dielectric"])
+    results = Results(folder, PLANS[plan_name])
+    records = read_database(database, sorted(set(TARGETS.values()) & set(results.plan.datasets)))
     output.mkdir(parents=True, exist_ok=True)
     sections = {
         "Arms": arm_table(results, part),
         "Paired differences": difference_table(results, part),
         "What could have been seen": detectable(results, part),
         "Learning curves": learning_table(results, part),
-        "Paired differences, half of the training data": difference_table(results, part, 0.5),
-        "Paired differences, a quarter of it": difference_table(results, part, 0.25),
+    }
+    for fraction in reversed(results.fractions[:-1]):
+        title = f"Paired differences, {100 * fraction:.0f} % of the training data"
+        sections[title] = difference_table(results, part, fraction)
+    sections |= {
         "Mean relative error by crystal system": group_table(
             results, records, part, lambda record, _: record.crystal_system
         ),
@@ -290,8 +315,9 @@ def main(
             results, records, part, rarest_class(records)
         ),
     }
-    energies = Results(Path(f"{folder}-energies"))
-    sections["Formation energy: mean absolute error, eV/atom"] = energy_table(energies, part)
+    if plan_name == "tensors":
+        energies = Results(Path(f"{folder}-energies"), PLANS["energies"])
+        sections["Formation energy: mean absolute error, eV/atom"] = energy_table(energies, part)
     text = f"<!-- written by studies/class_study_report.py: {part} parts of folds 0, 1, 2 -->\n"
     text += "".join(f"\n## {title}\n\n{body}" for title, body in sections.items())
     (output / f"tables-{part}.md").write_text(text)

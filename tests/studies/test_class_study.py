@@ -119,7 +119,7 @@ def test_differences_are_paired_by_crystal_fold_and_seed(tmp_path):
             fake(tmp_path, Run("shared", fold, seed), 0.10)
             fake(tmp_path, Run("gate", fold, seed), 0.07)
     fake(tmp_path, Run("shared", 2, 0), 0.5)  # without its partner: must not count
-    results = Results(tmp_path)
+    results = Results(tmp_path, PLANS["tensors"])
     a, b = (results.errors(arm, "elasticity_tensor", "test") for arm in ("gate", "shared"))
     np.testing.assert_allclose(paired(a, b), -0.03, atol=1e-12)
     assert len(paired(a, b)) == 40
