@@ -43,7 +43,7 @@ POWER = 2.8  # standard errors: such a difference is significant at 5 % in 80 % 
 RARE = 25  # crystals; a class in fewer of them is called rare
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Results:
     """What the runs of a plan in a folder predicted."""
 
