@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from ase import Atoms, units
@@ -16,7 +17,6 @@ from ..calculator import EqTensorCalculator
 from ..crystal.chemistry import chemical_class
 from ..crystal.formula import reduced_formula
 from ..crystal.symmetry import CrystalSymmetry, analyse
-from ..models.card import Card
 from ..models.training_crystals import TrainingCrystal
 from ..models.uncertainty import LEVELS, RELATIVE
 from ..prediction.known import Comparison, compared
@@ -27,6 +27,7 @@ from . import tables
 from .comparison import training_scalars
 from .figures import Picture, structure_picture, surface_pictures
 from .numbers import fixed, formula_markup, number, space_group_markup
+from .opinion import told_opinion
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,8 @@ def render(atoms: Atoms, calculator: EqTensorCalculator) -> str:
         ],
         bare=[crystal.source_id for crystal in seen if crystal.atoms is None],
         told=_told(seen, prediction),
-        held=held(atoms, model.card),
+        held=held(atoms, _checked(calculator, prediction)),
+        opinion=told_opinion(prediction, atoms),
         measured=settings.level == MEASURED,
         model=model,
         settings=settings,
@@ -170,16 +172,28 @@ def _entry(crystal: TrainingCrystal, values: Mapping[str, float], names: list[st
     }
 
 
-def held(atoms: Atoms, card: Card) -> str:
-    """How well bounds held for crystals of this kind, in a sentence; "" where that is not known."""
+def _checked(calculator: EqTensorCalculator, prediction: Prediction) -> dict[str, dict[str, Any]]:
+    """Quantity -> how often the bounds hold that the prediction has: those of the model, or, where
+    a potential had its say, those of both together."""
+    checked = dict(calculator.model.card.calibration)
+    partner, consulted = calculator.partner, prediction.consulted
+    if partner is not None and consulted is not None:
+        together = partner.card.calibration.items()
+        checked |= {name: own for name, own in together if name not in consulted.alone}
+    return checked
+
+
+def held(atoms: Atoms, checked: Mapping[str, Mapping[str, Any]]) -> str:
+    """How well bounds held for crystals of this kind, in a sentence; "" where that is not known.
+    `checked` is the field `calibration` of a card."""
     group = chemical_class(atoms.numbers)
     told = []
     for name, quantity in QUANTITIES.items():
-        checked = card.calibration_of(name).get(RELATIVE, {})
-        if quantity.inverse_of or group not in checked.get("by_class", {}):
+        own = checked.get(name, {}).get(RELATIVE, {})
+        if quantity.inverse_of or group not in own.get("by_class", {}):
             continue
-        share = 100 * checked["by_class"][group][str(max(LEVELS))]
-        number = checked["crystals"][group]
+        share = 100 * own["by_class"][group][str(max(LEVELS))]
+        number = own["crystals"][group]
         told.append(f"{share:.0f} % of {number} ({quantity.display.title})")
     if not told:
         return ""
