@@ -24,7 +24,8 @@ from .app import (
 )
 from .predicted import print_csv, print_json, print_table
 
-CHUNK = 64  # crystals between two steps of the progress bar
+# Crystals between two steps of the progress bar; with a partner they take seconds each.
+CHUNK, PARTNER_CHUNK = 64, 8
 
 
 @app.command()
@@ -73,10 +74,11 @@ def predict(
     calculator = EqTensorCalculator(model, **settings)
     predicted: list[Labelled] = []
     failures: list[EqTensorError] = []
-    chunks = range(0, len(crystals), CHUNK)
-    hidden = len(crystals) <= CHUNK
+    size = CHUNK if calculator.partner is None else PARTNER_CHUNK
+    chunks = range(0, len(crystals), size)
+    hidden = len(crystals) <= size
     for i in track(chunks, "predicting", console=messages, transient=True, disable=hidden):
-        chunk = calculator.predictor.predict_labelled(crystals[i : i + CHUNK], workers)
+        chunk = calculator.predictor.predict_labelled(crystals[i : i + size], workers)
         predicted += chunk[0]
         failures += chunk[1]
     tell_of_failures(failures)
