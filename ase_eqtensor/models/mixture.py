@@ -3,10 +3,10 @@
 Their errors are nearly independent. Of a stiffness the logarithms are averaged: K and G move by
 linear functions of how far the two are apart, which differ between chemical classes, because
 potentials are too soft in shear in some of them; the parts of each degree l are sums of those of
-both with weights that no rotation changes. Of a permittivity the ionic part is
-stretched to what the potential's force constants and learnt charges (charges.py) make of it. All
-coefficients are fitted on crystals that the network did not learn from (train/partner/) and lie in
-the partner's card (partner_card.py).
+both with weights that no rotation changes. Of a permittivity the ionic part is stretched to what
+the potential's force constants and learnt charges (charges.py) make of it. All coefficients are
+fitted on crystals that the network did not learn from (train/partner/) and lie in the partner's
+card (partner_card.py).
 
 A potential says what a crystal at rest is like, a network what the given one is. A crystal that the
 potential finds compressed or stretched has the potential's answer carried along by the law of
@@ -28,31 +28,31 @@ from ..tensors.notation import of_symmetric
 from .features import CONSTANT
 from .uncertainty import linear
 
-STIFFENING = 4.4  # -dlnK/dlnV, the median of our labels
-AT_REST = 0.015  # change of ln V in relaxation, which 95 % of relaxed crystals do not exceed
+# Names of features.
 BULK_GAP, SHEAR_GAP, STIFFNESS_GAP = "bulk gap", "shear gap", "stiffness gap"
 UNSTABLE = "unstable in the potential"
+IONIC_GAP, IONIC_DISTANCE = "ionic gap", "distance of ionic parts"
+SOFTNESS, SOFT_GAP = "softest polar mode", "ionic gap of a soft mode"
 GROUPS = (CONSTANT, *CHEMICAL_CLASSES, UNSTABLE)
-# Eigenvalues of an unstable crystal's stiffness, in units of twice the network's G: where there is
-# no minimum they mean little, but that the crystal is soft.
-USABLE = (0.1, 10.0)
-SMALLEST_GAP, SMALLEST_IONIC_GAP = 0.03, 0.1  # keep the logarithms of gaps finite
-ROUNDS, CLOSE = 100, 1e-9  # of the search for given moduli, and how close it comes to them
-_DILATION = np.pad(np.full((3, 3), 1 / 3), (0, 3))
-_SHEAR = np.eye(6) - _DILATION
-
-
-STIFFNESS_POWER, IONIC_POWER = -STIFFENING, 2.0  # of the volume, of a crystal under pressure
-IONIC_GAP, SOFTNESS, SOFT_GAP = "ionic gap", "softest polar mode", "ionic gap of a soft mode"
-IONIC_DISTANCE = "distance of ionic parts"
 # Quantity that errors are learnt of -> what the scale of the error of a mixture may depend on.
 TOLD_BY_GAPS = {
     STIFFNESS.name: (STIFFNESS_GAP, UNSTABLE),
     TOTAL_NAME: (IONIC_DISTANCE, SOFTNESS),
 }
+
+# Powers of the volume of a crystal under pressure: that of K is the median of our labels.
+STIFFNESS_POWER, IONIC_POWER = -4.4, 2.0
+AT_REST = 0.015  # change of ln V in relaxation, which 95 % of relaxed crystals do not exceed
+# Eigenvalues of an unstable crystal's stiffness, in units of twice the network's G: where there is
+# no minimum they mean little, but that the crystal is soft.
+USABLE = (0.1, 10.0)
+SMALLEST_GAP, SMALLEST_IONIC_GAP = 0.03, 0.1  # keep the logarithms of gaps finite
 WIDEST = 1.0  # gap that counts: charges of complex ions, as SbF6, come out far too large
 STIFF = 5.0  # eV/Å^2, of a mode that is not soft
 SMALL = 0.05  # of a third of the trace: smaller ionic parts are alike
+ROUNDS, CLOSE = 100, 1e-9  # of the search for given moduli, and how close it comes to them
+_DILATION = np.pad(np.full((3, 3), 1 / 3), (0, 3))
+_SHEAR = np.eye(6) - _DILATION
 
 
 class StiffnessMixture(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):

@@ -31,6 +31,7 @@ UNCALIBRATED = "nothing is known of what it is worth for this tensor"
 NOT_ASKED = "it was not asked for the force constants of a crystal that is probably a metal"
 NO_DIPOLE = "no displacement of its ions makes a dipole"
 NO_ELECTRONS = "a potential knows nothing of electrons"
+SOFT_MODE = "a polar mode is "  # so begins why a permittivity is the network's: soft, or unstable
 EXPECTED = frozenset({UNCALIBRATED, NOT_ASKED, NO_DIPOLE, NO_ELECTRONS})  # no news to anybody
 
 Arrays = dict[str, np.ndarray]
@@ -171,7 +172,7 @@ def _too_soft(softest: float) -> str:
     if softest > FLOOR:
         return ""
     kind = "unstable" if softest <= 0 else "soft"
-    return f"a polar mode is {kind} ({softest:.2f} eV/Å^2, below {FLOOR})"
+    return f"{SOFT_MODE}{kind} ({softest:.2f} eV/Å^2, below {FLOOR})"
 
 
 def _note(reasons: dict[str, str], name: str, reason: str) -> None:

@@ -14,7 +14,7 @@ from ..errors import (
     UnfamiliarWarning,
     UnstableWarning,
 )
-from ..models.partnership import EXPECTED
+from ..models.partnership import EXPECTED, SOFT_MODE
 from ..models.store import Model
 from ..models.uncertainty import Estimate
 from .partner import Consulted
@@ -101,11 +101,12 @@ class Notices:
             )
             warnings.append(UnstableWarning(text, elastic))
         ionic = tuple(n for n in about if self.model.quantities[n].may_soften)
-        if SoftModeWarning.flag in estimate.suspicions and ionic:
+        soft = self._soft_mode
+        if ionic and (soft or SoftModeWarning.flag in estimate.suspicions):
+            why = soft or "resembles crystals with a large ionic permittivity"
             text = (
-                f"{self._name} resembles crystals with a large ionic permittivity, which a soft "
-                f"mode makes larger without limit: its {', '.join(ionic)} is rather too small "
-                "than too large. Look at the upper bound."
+                f"{self._name} {why}, which a soft mode makes larger without limit: its "
+                f"{', '.join(ionic)} is rather too small than too large. Look at the upper bound."
             )
             warnings.append(SoftModeWarning(text, ionic))
         return warnings
@@ -118,6 +119,14 @@ class Notices:
             return ""
         assert self.consulted is not None
         return f"is {opinion.instability} in {self.consulted.partner}"
+
+    @property
+    def _soft_mode(self) -> str:
+        """The same of a polar mode."""
+        alone = self.consulted.alone if self.consulted else {}
+        if not self.consulted or not any(r.startswith(SOFT_MODE) for r in alone.values()):
+            return ""
+        return f"has a soft polar mode in {self.consulted.partner}, and an ionic permittivity"
 
     def _of_partner(self, about: Collection[str]) -> list[EqTensorWarning]:
         """One for each reason why tensors are the network's alone, as far as it is news."""

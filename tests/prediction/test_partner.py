@@ -225,3 +225,12 @@ def test_command(tmp_path, monkeypatch):
     (alone,) = json.loads(runner.invoke(app, arguments).stdout)
     assert found["tensors"][C] != alone["tensors"][C] and "partner" not in alone
     assert found["partner"]["network"][C] == alone["tensors"][C]
+
+
+def test_a_soft_polar_mode_is_told(tmp_path, monkeypatch):
+    """The ions attract each other too little to be held where they are."""
+    monkeypatch.setattr("ase_eqtensor.models.partnership.FLOOR", 1e3)
+    found = predicted(EqTensorCalculator(partner=written(tmp_path, calculator=IONS)), MGO)
+    assert {"network_alone", "soft_mode_possible"} <= set(found.flags)
+    assert found.concerns["network_alone"] == (EPS,)
+    assert any("soft polar mode in partners:Ions" in str(w) for w in found.warnings)
