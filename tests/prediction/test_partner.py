@@ -234,3 +234,16 @@ def test_a_soft_polar_mode_is_told(tmp_path, monkeypatch):
     assert {"network_alone", "soft_mode_possible"} <= set(found.flags)
     assert found.concerns["network_alone"] == (EPS,)
     assert any("soft polar mode in partners:Ions" in str(w) for w in found.warnings)
+
+
+def test_the_shipped_one():
+    """With its bounds, and the network alone beside it."""
+    pytest.importorskip("sevenn")
+    found = predicted(EqTensorCalculator(partner="7net-l3i5"), MGO)
+    network = found.consulted.network
+    assert found.consulted.alone.keys() == {"electronic_dielectric_tensor"}
+    assert found.tensors[C] != pytest.approx(network[C], rel=0.01)
+    for name in ("k_vrh_gpa", "g_vrh_gpa", "eps_total"):
+        low, high = found.interval(name)
+        assert low < found.scalars[name] < high
+    assert 130 < found.scalars["k_vrh_gpa"] < 165
