@@ -48,7 +48,7 @@ def stiffness_table(asked: Cases, mixed: np.ndarray, small: np.ndarray) -> str:
     alone[known] = potential
     logarithms = of_symmetric(np.log, network[known]) + of_symmetric(np.log, potential)
     plain[known] = of_symmetric(np.exp, logarithms / 2)
-    sides = {"network": network, "potential": alone, "mean": plain, "both": mixed[rows]}
+    sides = {"network": network, "potential": alone, "plain mean": plain, "both": mixed[rows]}
     return _by_fold(sides, true, own.folds, lambda side: relative_errors(side, true)) + "".join(
         f"\nanisotropic skill, {name}: {anisotropic_skill(STIFFNESS.form, side, true)['all']:.2f}"
         for name, side in sides.items()
