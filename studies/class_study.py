@@ -17,6 +17,7 @@ arms are paired. The arms:
     shuffled    gate, but the labels are permuted among the orbits of all crystals
     crystal     gate, but every atom has the point group of its crystal for a label
     pairs       gate, with a label for each of the most frequent pairs of both groups
+    local       gate, mixed by what an atom's own surroundings tell of its class (local_classes.py)
 """
 
 import json
@@ -44,6 +45,7 @@ from ase_eqtensor.train.folds import split
 from ase_eqtensor.train.queue import undone
 from ase_eqtensor.train.recipes.recipe import Recipe
 from ase_eqtensor.train.scoring.outputs import compare
+from studies.local_classes import local_classes
 
 ARMS = {
     "shared": {},
@@ -53,9 +55,18 @@ ARMS = {
     "full": {"class_mode": "full"},
     "crystal": {"class_mode": "gate"},
     "pairs": {"class_mode": "gate"},
+    "local": {"class_mode": "gate"},
 }
 FIRST = ("shared", "gate", "wide", "shuffled", "full")  # arms of the first study
-SECOND = ("shared", "gate", "full", "crystal", "shuffled", "pairs")  # of the second, in their order
+SECOND = (
+    "shared",
+    "gate",
+    "full",
+    "crystal",
+    "shuffled",
+    "pairs",
+    "local",
+)  # of the second, in their order
 EPOCHS = {1.0: 30, 0.5: 40, 0.25: 60}  # by fraction of the training data
 LEARNING_CURVE = ("shared", "gate", "full")
 FOLDS, SEEDS = (0, 1, 2), (0, 1, 2)
@@ -194,7 +205,12 @@ def _with_classes(sample: Sample, labels: np.ndarray) -> Sample:
     return replace(sample, graph=replace(sample.graph, site_class=labels))
 
 
-RELABELLED = {"shuffled": shuffled_classes, "crystal": crystal_classes, "pairs": pair_classes}
+RELABELLED = {
+    "shuffled": shuffled_classes,
+    "crystal": crystal_classes,
+    "pairs": pair_classes,
+    "local": local_classes,
+}
 
 
 def execute(run: Run, plan: Plan, parts: dict[str, list[Sample]], folder: Path) -> None:

@@ -7,7 +7,9 @@ atom. Three ways to build w^k from parameters:
     gate     w^k = w * (1 + g^k)                  a factor per class, path and channel
     full     w^k separate for every class         the literal form
 
-Class labels are invariants of the crystal, so every mode keeps equivariance.
+Class labels are invariants of the crystal, so every mode keeps equivariance. A gate also takes
+shares of classes, invariants, too, by which the factors are mixed: of an atom whose surroundings
+are nearly those of a class, say (studies/local_classes.py).
 """
 
 from typing import Literal, get_args
@@ -54,12 +56,16 @@ class ClassWeights(nn.Module):
         return self.weight
 
     def factors(self, site_class: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor | None]:
-        """The weights of atoms of the classes `site_class` (N,), in two factors.
+        """The weights of atoms of the classes `site_class` (N,), or, for gates, with shares (N,
+        classes) of them, in two factors.
 
         The first is shaped as `table` gives it. The second, for gates, is (N, members, ..., C) and
         multiplies the output channels, which is cheaper than a weight for every atom; else None.
         """
         if self.mode == "gate":
+            if site_class.dim() == 2:
+                mixed = torch.tensordot(site_class.to(self.gate), self.gate, dims=([1], [1]))
+                return self.weight, 1 + mixed.squeeze(-2)
             return self.weight, 1 + self.gate[:, site_class].squeeze(-2).transpose(0, 1)
         return self.table(), None
 

@@ -124,7 +124,8 @@ class NeighbourSum(torch.autograd.Function):
         for block in blocks:
             v, f, grad_product, grad_v = _rows(scratch, block)
             torch.index_select(features, 0, block.sender, out=v.view(-1, width))
-            w, k = _of_class(weights, block.site_class), block.site_class % len(weights)
+            w = _of_class(weights, block.site_class)
+            k = block.site_class if len(weights) > 1 else block.sender.new_zeros(len(w))
             grad_v.zero_()
             for i, lf in enumerate(degrees):
                 torch.bmm(block.harmonics[lf], gradients[i][block.atoms], out=grad_product)

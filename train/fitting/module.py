@@ -21,7 +21,9 @@ def hide_classes(graph: GraphBatch, probability: float, random: torch.Generator)
     A network that learns from both does not jump where the symmetry of a crystal is lost.
     """
     drawn = torch.rand(len(graph.size), generator=random).to(graph.site_class.device)
-    drawn = drawn[graph.crystal] / max(probability, 1e-12)
+    if not probability:
+        return graph
+    drawn = drawn[graph.crystal] / probability
     site_class = graph.site_class.where(drawn > 1, SITE_CLASSES.index("1"))
     site_class = site_class.where(drawn > 0.5, SITE_CLASSES.index("unknown"))
     return replace(graph, site_class=site_class)
