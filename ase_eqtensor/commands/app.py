@@ -31,6 +31,18 @@ ModelName = Annotated[
     typer.Option("--model", help="Shipped model (`eqtensor models`) or .safetensors file."),
 ]
 Workers = Annotated[int, typer.Option("--workers", "-j", help="Processes; -1: one per core.")]
+Backend = Annotated[str, typer.Option(help="local, dask or ray.")]
+Address = Annotated[str | None, typer.Option(help="Running Dask scheduler or Ray cluster.")]
+
+# Of commands that ask a potential.
+CALCULATOR = "7net-l3i5, 7net-0, or module:callable that makes a calculator."
+Level = Annotated[
+    str, typer.Option(help="Level of theory of a calculator given as module:callable.")
+]
+MaxAtoms = Annotated[int | None, typer.Option(help="Leave out larger cells.")]
+Elements = Annotated[
+    list[str] | None, typer.Option("--element", help="Leave out crystals without any of these.")
+]
 SETTINGS = {
     "device": Annotated[str, typer.Option(help="torch device of the network: cpu, cuda, ...")],
     "dtype": Annotated[str, typer.Option(help="Precision of the network: float32 or float64.")],

@@ -6,7 +6,17 @@ from typing import Annotated
 import typer
 
 from ..extras import extra
-from .app import Workers, console, resumable
+from .app import (
+    CALCULATOR,
+    Address,
+    Backend,
+    Elements,
+    Level,
+    MaxAtoms,
+    Workers,
+    console,
+    resumable,
+)
 from .data import data
 
 
@@ -16,19 +26,13 @@ def label(
         str, typer.Argument(help="Training database, or ASE database, folder, list of paths.")
     ],
     output: Annotated[Path, typer.Argument(help="File to write, or to go on with.")],
-    calculator: Annotated[
-        str, typer.Option(help="7net-l3i5, 7net-0, or module:callable that makes a calculator.")
-    ] = "7net-l3i5",
-    level: Annotated[
-        str, typer.Option(help="Level of theory of a calculator given as module:callable.")
-    ] = "",
+    calculator: Annotated[str, typer.Option(help=CALCULATOR)] = "7net-l3i5",
+    level: Level = "",
     datasets: Annotated[
         list[str] | None, typer.Option("--dataset", help="Data set of a training database.")
     ] = None,
-    max_atoms: Annotated[int | None, typer.Option(help="Leave out larger cells.")] = None,
-    elements: Annotated[
-        list[str] | None, typer.Option("--element", help="Leave out crystals without any of these.")
-    ] = None,
+    max_atoms: MaxAtoms = None,
+    elements: Elements = None,
     volume_ratios: Annotated[
         list[float] | None,
         typer.Option("--volume-ratio", help="Label strained copies, too: 0.9 of the volume, say."),
@@ -41,10 +45,8 @@ def label(
         typer.Option("--force-constants", help="Those of all displacements, too, as at Gamma."),
     ] = False,
     workers: Workers = 1,
-    backend: Annotated[str, typer.Option(help="local, dask or ray.")] = "local",
-    address: Annotated[
-        str | None, typer.Option(help="Running Dask scheduler or Ray cluster.")
-    ] = None,
+    backend: Backend = "local",
+    address: Address = None,
 ) -> None:
     """Stiffness of crystals, relaxed with a potential; run it again to go on after an interruption.
 

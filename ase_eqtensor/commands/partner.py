@@ -9,35 +9,39 @@ from ..extras import extra
 from ..models.partner_card import write_partner
 from ..models.store import load_model
 from ..storage import check_place
-from .app import ModelName, Workers, app, console, resumable
+from .app import (
+    CALCULATOR,
+    Address,
+    Backend,
+    Elements,
+    Level,
+    MaxAtoms,
+    ModelName,
+    Workers,
+    app,
+    console,
+    resumable,
+)
 
 
 @app.command()
 def calibrate_partner(
-    calculator: Annotated[
-        str, typer.Argument(help="7net-l3i5, 7net-0, or module:callable that makes a calculator.")
-    ],
+    calculator: Annotated[str, typer.Argument(help=CALCULATOR)],
     database: Annotated[
         Path, typer.Argument(help="Database of `eqtensor data build` with known tensors.")
     ],
     output: Annotated[Path, typer.Argument(help="JSON file to write, for --partner.")],
-    level: Annotated[
-        str, typer.Option(help="Level of theory of a calculator given as module:callable.")
-    ] = "",
-    max_atoms: Annotated[int | None, typer.Option(help="Leave out larger cells.")] = 12,
-    elements: Annotated[
-        list[str] | None, typer.Option("--element", help="Leave out crystals without any of these.")
-    ] = None,
+    level: Level = "",
+    max_atoms: MaxAtoms = 12,
+    elements: Elements = None,
     count: Annotated[
         int | None, typer.Option(help="Crystals of either tensor, the smallest ones.")
     ] = None,
     overwrite: Annotated[bool, typer.Option(help="Replace an existing file.")] = False,
     model: ModelName = None,
     workers: Workers = 1,
-    backend: Annotated[str, typer.Option(help="local, dask or ray.")] = "local",
-    address: Annotated[
-        str | None, typer.Option(help="Running Dask scheduler or Ray cluster.")
-    ] = None,
+    backend: Backend = "local",
+    address: Address = None,
 ) -> None:
     """Find out what a calculator is worth as a partner of the network.
 

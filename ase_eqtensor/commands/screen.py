@@ -11,6 +11,8 @@ from ..screening import screen as run_screen
 from .app import (
     FAILED,
     PARTLY_FAILED,
+    Address,
+    Backend,
     ModelName,
     Workers,
     app,
@@ -37,10 +39,8 @@ def screen(
         str, typer.Option("--select", help='Rows of a database, e.g. "natoms<20".')
     ] = "",
     pattern: Annotated[str, typer.Option(help="Files of a folder.")] = "*",
-    backend: Annotated[str, typer.Option(help="local, dask or ray.")] = "local",
-    address: Annotated[
-        str | None, typer.Option(help="Running Dask scheduler or Ray cluster.")
-    ] = None,
+    backend: Backend = "local",
+    address: Address = None,
     model: ModelName = None,
     workers: Workers = 1,
     *,

@@ -29,6 +29,7 @@ from .mixture import (
 STIFFNESSES = (STIFFNESS.name, COMPLIANCE.name)
 UNCALIBRATED = "nothing is known of what it is worth for this tensor"
 NOT_ASKED = "it was not asked for the force constants of a crystal that is probably a metal"
+NOT_FINITE = "the network's own tensor is not finite"
 NO_DIPOLE = "no displacement of its ions makes a dipole"
 NO_ELECTRONS = "a potential knows nothing of electrons"
 SOFT_MODE = "a polar mode is "  # so begins why a permittivity is the network's: soft, or unstable
@@ -112,6 +113,8 @@ def stiffnesses(
     rows, found, instabilities = [], [], []
     for i, (opinion, reasons) in enumerate(zip(opinions, alone)):
         reason = opinion if isinstance(opinion, str) else opinion.doubt
+        if not np.isfinite(network[i]).all():
+            reason = NOT_FINITE
         for name in STIFFNESSES:
             _note(reasons, name, reason)
         if isinstance(opinion, Opinion) and not reason:
@@ -143,6 +146,8 @@ def ionic_parts(
         if isinstance(opinion, Opinion) and not reason:
             if opinion.force_constants is None:
                 reason = NOT_ASKED
+            elif not np.isfinite(predicted[i]):
+                reason = NOT_FINITE
             elif predicted[i] <= 0:
                 reason = NO_DIPOLE
             else:

@@ -1,28 +1,22 @@
-"""Runs a model on crystals: preparation, network, projection, uncertainty."""
+"""Runs a model on crystals: one, many, and those that failed among them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import NamedTuple
 
 import numpy as np
-import torch
 from ase import Atoms
 from tqdm import tqdm
 
-from ..crystal.graph import collate
 from ..errors import (
     EqTensorError,
     ModelError,
     SettingError,
     located,
 )
-from ..models.features import Told
 from ..models.store import Model
-from ..models.uncertainty import Estimate
-from ..network.model import Reading
 from ..potential.opinion import Opinion
-from ..quantities import Density, heads
+from .evaluation import Found, evaluate
 from .known import Known, known_values
 from .notices import Notices
 from .partner import Consulted, Partner
@@ -32,20 +26,6 @@ from .settings import FIRST_PRINCIPLES, MEASURED, Settings
 
 Labelled = tuple[str, Atoms, Prediction]
 BATCH_EDGES = 30_000  # edges in one pass through the network
-
-
-class _Batch(NamedTuple):
-    """What is found of B crystals.
-
-    tensors: quantity -> (B, *form.shape). scalars: name -> (B,). estimates: of their errors.
-    network: the tensors of the network alone. alone: why these stand although there is a partner.
-    """
-
-    tensors: dict[str, np.ndarray]
-    scalars: dict[str, np.ndarray]
-    estimates: list[Estimate]
-    network: dict[str, np.ndarray]
-    alone: Sequence[dict[str, str]] = ()
 
 
 @dataclass(frozen=True)
@@ -185,66 +165,10 @@ class Predictor:
     def _evaluate(self, prepared: list[PreparedCrystal]) -> list[Prediction]:
         if not prepared:
             return []
-        network = self.model.network
-        with torch.inference_mode():
-            batch = collate([crystal.graph for crystal in prepared])
-            reading = network.read(batch.to(self.settings.device))
-            mean = {name: value.mean(0).cpu() for name, value in reading.arrays.items()}
-            if self.settings.project:
-                groups = [crystal.rotations for crystal in prepared]
-                for name, value in mean.items():
-                    averages = heads()[name].form.group_averages(value.numpy(), groups)
-                    mean[name] = torch.from_numpy(averages)
-            tensors = {
-                name: value.numpy() for name, value in network.tensors(mean, batch.polar).items()
-            }
-        found = self._estimates(reading, tensors, prepared)
+        found = evaluate(self.model, self.settings, self.partner, prepared)
         return [self._assemble(crystal, found, i) for i, crystal in enumerate(prepared)]
 
-    def _scalars(
-        self, tensors: Mapping[str, np.ndarray], prepared: list[PreparedCrystal]
-    ) -> dict[str, np.ndarray]:
-        """Name -> values (B,) of all scalars of all predicted tensors."""
-        volume = np.array([crystal.volume for crystal in prepared])
-        mass = np.array([crystal.mass for crystal in prepared])
-        atoms = np.array([len(crystal.graph.numbers) for crystal in prepared])
-        density = Density(mass / volume, atoms / volume)
-        scalars: dict[str, np.ndarray] = {}
-        for name, quantity in self.model.quantities.items():
-            scalars |= quantity.scalar_values(tensors[name], density)
-        return scalars
-
-    def _estimates(
-        self, reading: Reading, tensors: dict[str, np.ndarray], prepared: list[PreparedCrystal]
-    ) -> "_Batch":
-        """Tensors and scalars at the level that is asked for, together with the partner's opinion
-        where there is one, and their error estimates."""
-        errors = self.model.error_model
-        if errors is None:
-            scalars = self._scalars(tensors, prepared)
-            return _Batch(tensors, scalars, [Estimate({})] * len(prepared), tensors)
-        told = Told.of(
-            reading,
-            errors.folds,
-            [crystal.graph.numbers for crystal in prepared],
-            [crystal.volume for crystal in prepared],
-            [crystal.crystal_system for crystal in prepared],
-            tensors,
-            errors.fingerprints,
-        )
-        features = errors.features(told)
-        if self.partner is not None:
-            opinions = [crystal.opinion or "" for crystal in prepared]
-            combined = self.partner.partnership.combine(tensors, features, opinions)
-            scalars = self._scalars(combined.tensors, prepared)
-            estimates = self.partner.estimates(errors, told, features, scalars, combined)
-            return _Batch(combined.tensors, scalars, estimates, tensors, combined.alone)
-        measured = self.settings.level == MEASURED
-        found = tensors | errors.as_measured(told, features) if measured else tensors
-        scalars = self._scalars(found, prepared)
-        return _Batch(found, scalars, errors.estimate(told, features, scalars, measured), tensors)
-
-    def _assemble(self, crystal: PreparedCrystal, batch: "_Batch", i: int) -> Prediction:
+    def _assemble(self, crystal: PreparedCrystal, batch: Found, i: int) -> Prediction:
         """The prediction of the crystal that is number i of a batch."""
         arrays = {name: values[i] for name, values in batch.tensors.items()}
         scalars = {name: float(values[i]) for name, values in batch.scalars.items()}
@@ -277,7 +201,7 @@ class Predictor:
         sources = {name: value.source_id for name, value in known.items()}
         return self._prediction(tensors, refused, warnings, told, uncertainty, sources, consulted)
 
-    def _consulted(self, crystal: PreparedCrystal, batch: "_Batch", i: int) -> Consulted | None:
+    def _consulted(self, crystal: PreparedCrystal, batch: Found, i: int) -> Consulted | None:
         if self.partner is None:
             return None
         network = {
