@@ -129,6 +129,7 @@ def test_screen_and_its_failures(runner, tmp_path):
 
 def test_models_lists_them(runner):
     text = runner.invoke(app, ["models"]).stdout
+    assert "joint-v3 --partner 7net-l3i5: stiffness 0.1" in text
     assert "joint-v3 (default)" in text and "joint-v3-small" in text
 
 
