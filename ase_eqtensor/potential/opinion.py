@@ -16,6 +16,7 @@ from .response import Response, response
 from .symmetric import symmetric_crystal
 
 SOFTEST = 0.05  # GPa, an eigenvalue that the rounding of entries to 0.01 GPa leaves positive
+LARGEST = 64  # atoms in the primitive cell; without symmetry these take half an hour
 SAME_CRYSTAL = 0.15  # change of the volume in relaxation, beyond which it is another crystal
 
 
@@ -112,11 +113,16 @@ def ask(
         symprec: tolerance in Å of the symmetry that it keeps in relaxation.
         force_constants: whether those of all displacements are wanted.
 
-    Raises PartnerError, whatever goes wrong.
+    Raises PartnerError, whatever goes wrong, and for primitive cells of more than `LARGEST` atoms.
     """
     begun = time.process_time()
     try:
         given = symmetric_crystal(atoms, symprec)
+        if len(given.atoms) > LARGEST:
+            raise PartnerError(
+                f"a primitive cell of {len(given.atoms)} atoms would take too long: at most "
+                f"{LARGEST} are asked about"
+            )
         relaxed = relax(given, calculator)
         answer = response(relaxed.crystal, calculator, force_constants)
     except EqTensorError as error:

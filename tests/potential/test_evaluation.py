@@ -67,3 +67,12 @@ def test_an_unstable_one_says_so():
 def test_whatever_a_calculator_raises_is_told():
     with pytest.raises(PartnerError, match="NotImplementedError.*Fe"):
         ask(bulk("Fe"), EMT())
+
+
+def test_large_cells_are_not_asked_about():
+    """A perfect supercell is its primitive cell; one without symmetry would take hours."""
+    supercell = bulk("Cu", cubic=True, a=3.6).repeat(3)
+    assert len(ask(supercell, EMT()).atoms) == 1
+    supercell.rattle(0.05, seed=0)
+    with pytest.raises(PartnerError, match="108 atoms.*at most 64"):
+        ask(supercell, EMT())
