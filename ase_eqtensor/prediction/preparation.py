@@ -21,6 +21,7 @@ from ..errors import (
     MetalWarning,
     UnknownSymmetryWarning,
     UntrainedElementWarning,
+    VacuumWarning,
 )
 from ..parallel import in_parallel
 from ..potential.opinion import Opinion
@@ -115,10 +116,6 @@ class Preparation:
             site_class = site_class[symmetry.primitive_index]
         graph = build_graph(cell, self.cutoff, site_class, symmetry.polar)
         volume, mass = cell.get_volume(), cell.get_masses().sum()
-        opinion = None
-        if self.partner is not None:
-            insulator = not any(isinstance(warning, MetalWarning) for warning in warnings)
-            opinion = self.partner(atoms, self.settings.symprec, force_constants=insulator)
         return PreparedCrystal(
             atoms,
             graph,
@@ -128,8 +125,18 @@ class Preparation:
             symmetry.crystal_system,
             refused,
             (*warnings, *untrained),
-            opinion,
+            self._opinion(atoms, warnings),
         )
+
+    def _opinion(self, atoms: Atoms, warnings: Sequence[EqTensorWarning]) -> Opinion | str | None:
+        """What the partner says, or why it was not asked; None without a partner."""
+        if self.partner is None:
+            return None
+        kinds = {type(warning) for warning in warnings}
+        if VacuumWarning in kinds:
+            return "it was not asked about a cell with vacuum, which it would relax away"
+        insulator = MetalWarning not in kinds
+        return self.partner(atoms, self.settings.symprec, force_constants=insulator)
 
     def attempt(self, structure) -> PreparedCrystal | EqTensorError:
         """The same for lists, where one bad crystal must not stop the others."""

@@ -5,7 +5,7 @@ import warnings
 
 import numpy as np
 import pytest
-from ase.build import bulk, make_supercell
+from ase.build import bulk, fcc111, make_supercell
 from ase.calculators.emt import EMT
 from equivariance import orthogonal
 from partners import IONS, card, mixture, written
@@ -109,6 +109,13 @@ def test_another_crystal_after_relaxation(metals):
     found = predicted(metals, bulk("Cu", a=4.2))
     assert "network_alone" in found.flags
     assert found.tensors[C] == pytest.approx(found.consulted.network[C])
+
+
+def test_slabs_are_not_relaxed(metals, calc):
+    slab = fcc111("Cu", (1, 1, 4), vacuum=8, periodic=True)
+    found = predicted(metals, slab)
+    assert {"vacuum", "network_alone"} <= set(found.flags)
+    assert found.tensors[C] == pytest.approx(predicted(calc, slab).tensors[C])
 
 
 def test_an_unstable_crystal_is_called_so(metals):
