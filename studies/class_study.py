@@ -45,6 +45,7 @@ from ase_eqtensor.train.folds import split
 from ase_eqtensor.train.queue import undone
 from ase_eqtensor.train.recipes.recipe import Recipe
 from ase_eqtensor.train.scoring.outputs import compare
+from ase_eqtensor.train.targets import DATASETS
 from studies.local_classes import local_classes
 
 ARMS = {
@@ -231,7 +232,8 @@ def execute(run: Run, plan: Plan, parts: dict[str, list[Sample]], folder: Path) 
     }
     columns = {}
     for part in ("val", "test"):
-        for name, output in compare(module.network, parts[part]).items():
+        asked = [s for s in parts[part] if not DATASETS[s.record.dataset].derived]
+        for name, output in compare(module.network, asked).items():
             ids = np.array([record.source_id for record in output.records])
             sides = {"predicted": output.predicted, "true": output.target, "id": ids}
             columns |= {f"{part}/{name}/{side}": values for side, values in sides.items()}
