@@ -8,7 +8,7 @@ from ase import Atoms
 from timing import Row, alternating, seconds, stages
 
 import ase_eqtensor.crystal.symmetry as symmetry
-import ase_eqtensor.prediction.predictor as prediction
+import ase_eqtensor.prediction.evaluation as evaluation
 import ase_eqtensor.prediction.preparation as preparation
 from ase_eqtensor import EqTensorCalculator
 from ase_eqtensor.network.model import TensorNetwork
@@ -28,7 +28,7 @@ STAGES = (
     (preparation, "primitive"),
     (preparation, "build_graph"),
     (Form, "group_averages"),
-    (prediction, "collate"),
+    (evaluation, "collate"),
     (TensorNetwork, "read"),
 )
 
