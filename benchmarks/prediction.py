@@ -9,6 +9,7 @@ from timing import Row, alternating, seconds, stages
 
 import ase_eqtensor.crystal.symmetry as symmetry
 import ase_eqtensor.prediction.evaluation as evaluation
+import ase_eqtensor.prediction.predictor as predictor
 import ase_eqtensor.prediction.preparation as preparation
 from ase_eqtensor import EqTensorCalculator
 from ase_eqtensor.network.model import TensorNetwork
@@ -74,11 +75,11 @@ def prediction_rows(calculator: EqTensorCalculator, crystals: Sequence[Atoms]) -
 
 def batch_rows(calculator: EqTensorCalculator, crystals: Sequence[Atoms]) -> list[Row]:
     """Throughput by the number of edges that a pass through the network may have."""
-    default = prediction.BATCH_EDGES
+    default = predictor.BATCH_EDGES
 
     def with_limit(edges: int):
         def run():
-            prediction.BATCH_EDGES = edges
+            predictor.BATCH_EDGES = edges
             with stages((symmetry, "_search")) as record:
                 run.spent = seconds(lambda: calculator.predict(crystals)) - sum(record["_search"])
 
@@ -92,7 +93,7 @@ def batch_rows(calculator: EqTensorCalculator, crystals: Sequence[Atoms]) -> lis
                 run()
                 spent[edges].append(run.spent)
     finally:
-        prediction.BATCH_EDGES = default
+        predictor.BATCH_EDGES = default
     section = "batch size, without the spglib call"
     return [
         Row(section, f"{edges} edges", len(crystals) / statistics.median(times), "crystals/s")
