@@ -67,7 +67,11 @@ class Results:
     @cache  # noqa: B019  a report is one process
     def load(self, run: Run) -> dict | None:
         path = self.folder / f"{run.name}.npz"
-        return dict(np.load(path)) if path.exists() else None
+        if not path.exists():
+            return None
+        # kept runs are rounded to half precision, in which nothing is computed
+        halves = np.load(path).items()
+        return {name: x.astype(float) if x.dtype == np.float16 else x for name, x in halves}
 
     def facts(self, run: Run) -> dict | None:
         data = self.load(run)
