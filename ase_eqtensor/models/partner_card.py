@@ -73,6 +73,7 @@ def read_partner(path: Path) -> PartnerCard:
 
 
 def write_partner(card: PartnerCard, path: Path) -> None:
-    """Write a card as JSON."""
-    text = json.dumps(msgspec.to_builtins(card, str_keys=True), indent=1, ensure_ascii=False)
-    path.write_text(text + "\n", encoding="utf-8")
+    """Write a card as JSON, a field on each line."""
+    fields = msgspec.to_builtins(card, str_keys=True).items()
+    lines = [f"{json.dumps(key)}: {json.dumps(x, ensure_ascii=False)}" for key, x in fields]
+    path.write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
