@@ -198,7 +198,7 @@ def learning_table(results: Results, part: str) -> str:
 def group_table(results: Results, records: list[Record], part: str, group: Callable) -> str:
     """Mean relative errors of the stiffness and eps_total by group(record, fold)."""
     rows = []
-    for target in {STIFFNESS.name, TOTAL.name} & results.targets.keys():
+    for target in (t for t in (STIFFNESS.name, TOTAL.name) if t in results.targets):
         groups = {
             (fold, r.source_id): group(r, fold)
             for fold in FOLDS

@@ -60,14 +60,14 @@ class Neighbourhoods(NamedTuple):
     def of(cls, crystals: Sequence[Atoms]) -> "Neighbourhoods":
         """Those of crystals."""
         arrays = zip(*map(_neighbourhood, crystals))
-        return cls(*(_padded(same, axes) for same, axes in zip(arrays, (1, 1, 1, 2, 2))))
+        return cls(*(padded(same, axes) for same, axes in zip(arrays, (1, 1, 1, 2, 2))))
 
     def rows(self, chosen: torch.Tensor) -> "Neighbourhoods":
         """Those of some of the crystals."""
         return Neighbourhoods(*(array[chosen] for array in self))
 
 
-def _padded(arrays: Sequence[np.ndarray], axes: int) -> torch.Tensor:
+def padded(arrays: Sequence[np.ndarray], axes: int) -> torch.Tensor:
     """One float32 array (B, N, ...) of several (n, ...); as many leading axes are of atoms."""
     longest = max(map(len, arrays))
     whole = np.zeros((len(arrays), *[longest] * axes, *arrays[0].shape[axes:]), dtype=np.float32)

@@ -103,9 +103,8 @@ def usable(potential: np.ndarray, network: np.ndarray) -> np.ndarray:
     """Stiffnesses (B, 6, 6; Mandel) of a potential with eigenvalues out of the range of `USABLE`
     at its ends; those of the network give the scale."""
     scale = 2 * np.exp(log_moduli(network)[:, 1:])
-    values, axes = np.linalg.eigh(potential)
-    values = np.clip(values, USABLE[0] * scale, USABLE[1] * scale)
-    return (axes * values[:, None, :]) @ axes.swapaxes(1, 2)
+    least, greatest = (share * scale for share in USABLE)
+    return of_symmetric(lambda values: np.clip(values, least, greatest), potential)
 
 
 def mixed_stiffness(

@@ -11,8 +11,8 @@ from ase.calculators.calculator import BaseCalculator
 from ..crystal.symmetry import DEFAULT_SYMPREC
 from ..errors import EqTensorError, PartnerError
 from ..tensors.notation import voigt_to_mandel
-from .relaxation import Relaxed, relax
-from .response import Response, response
+from .relaxation import relax
+from .response import response
 from .symmetric import symmetric_crystal
 
 SOFTEST = 0.05  # GPa, an eigenvalue that the rounding of entries to 0.01 GPa leaves positive
@@ -42,22 +42,6 @@ class Opinion:
     force_constants: np.ndarray | None = None
     evaluations: int = 0
     seconds: float = 0.0
-
-    @classmethod
-    def of(
-        cls, relaxed: Relaxed, answer: Response, volume_ratio: float, seconds: float = 0.0
-    ) -> "Opinion":
-        """The opinion that a relaxation and the response of its result make."""
-        return cls(
-            relaxed.crystal.atoms,
-            volume_ratio,
-            relaxed.converged,
-            answer.relaxed,
-            answer.least_force_constant,
-            answer.force_constants,
-            relaxed.evaluations + answer.evaluations,
-            seconds,
-        )
 
     @property
     def least_eigenvalue_gpa(self) -> float:
@@ -130,4 +114,13 @@ def ask(
     except Exception as error:  # calculators raise whatever a crystal leads them to
         raise PartnerError(f"{type(error).__name__}: {error}") from error
     ratio = relaxed.crystal.atoms.get_volume() / given.atoms.get_volume()
-    return Opinion.of(relaxed, answer, float(ratio), time.process_time() - begun)
+    return Opinion(
+        relaxed.crystal.atoms,
+        float(ratio),
+        relaxed.converged,
+        answer.relaxed,
+        answer.least_force_constant,
+        answer.force_constants,
+        relaxed.evaluations + answer.evaluations,
+        time.process_time() - begun,
+    )

@@ -188,12 +188,13 @@ def label_and_calibrate(
 
     Raises what `crystals`, `label` and `calibrated` raise.
     """
+    records = read_database(database)
     for dataset, force_constants in ((ELASTIC, False), (DIELECTRIC, True)):
-        if any(r.dataset == dataset.name for r in read_database(database)):
+        if any(record.dataset == dataset.name for record in records):
             chosen = crystals(str(database), [dataset.name], max_atoms, elements)[:count]
             label(chosen, labels, name, level_of_theory, force_constants=force_constants, **running)
     opinions, origin = read_opinions([labels])
-    return calibrated(model, read_database(database), opinions, origin)
+    return calibrated(model, records, opinions, origin)
 
 
 def main(

@@ -12,7 +12,7 @@ from ase_eqtensor.potential.opinion import Opinion
 from ase_eqtensor.train.fitting.samples import prepare
 from ase_eqtensor.train.folds import split
 from ase_eqtensor.train.record import Record
-from ase_eqtensor.train.scoring.outputs import described
+from ase_eqtensor.train.scoring.outputs import common_columns, described
 
 NOT_ASKED = "it was not asked"
 Key = tuple[str, str]  # data set, identifier
@@ -92,11 +92,10 @@ def cases(
 
 
 def _joined(parts: Sequence[Cases]) -> Cases:
-    common = [n for n in parts[0].features if all(n in part.features for part in parts)]
     return Cases(
         [record for part in parts for record in part.records],
         [opinion for part in parts for opinion in part.said],
-        {n: np.concatenate([part.tensors[n] for part in parts]) for n in parts[0].tensors},
-        {n: np.concatenate([part.features[n] for part in parts]) for n in common},
+        common_columns([part.tensors for part in parts]),
+        common_columns([part.features for part in parts]),
         np.concatenate([part.strain for part in parts]),
     )

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from ase_eqtensor.models.charges import COULOMB, FLOOR, BornCharges, Neighbourhoods
+from ase_eqtensor.models.charges import COULOMB, FLOOR, BornCharges, Neighbourhoods, padded
 from ase_eqtensor.potential.opinion import Opinion
 
 EPOCHS, RATE, DECAY = 500, 1e-2, 1e-2
@@ -19,7 +19,7 @@ def learn(opinions: Sequence[Opinion], ionic: np.ndarray, seed: int = 0) -> Born
     constants; torch's generator is left as it was."""
     crystals = [opinion.atoms for opinion in opinions]
     known = Neighbourhoods.of(crystals)
-    polarisable = _padded([_polarisability(opinion) for opinion in opinions])
+    polarisable = padded([_polarisability(opinion) for opinion in opinions], axes=2)
     wanted = torch.from_numpy(np.log(np.maximum(ionic, 0) + SMALL)).float()
     with torch.random.fork_rng(devices=[]), torch.enable_grad():
         torch.manual_seed(seed)
@@ -42,11 +42,3 @@ def _polarisability(opinion: Opinion) -> np.ndarray:
     """Permittivity per charges squared, (3 P, 3 P)."""
     values, modes = opinion.modes
     return COULOMB / opinion.atoms.get_volume() * (modes / np.maximum(values, FLOOR)) @ modes.T
-
-
-def _padded(matrices: Sequence[np.ndarray]) -> torch.Tensor:
-    longest = max(map(len, matrices))
-    whole = np.zeros((len(matrices), longest, longest), dtype=np.float32)
-    for row, matrix in zip(whole, matrices):
-        row[: len(matrix), : len(matrix)] = matrix
-    return torch.from_numpy(whole)

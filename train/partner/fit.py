@@ -1,8 +1,6 @@
 """Fits of how a network's tensors and a potential's make better ones, and what they make of
 crystals that had no part in the fit."""
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from ase_eqtensor.models.charges import FLOOR, BornCharges
@@ -33,6 +31,7 @@ from ase_eqtensor.train.partner.cases import Cases
 from ase_eqtensor.train.partner.charges import learn
 from ase_eqtensor.train.partner.stiffness import fit_mixing, fit_moduli
 from ase_eqtensor.train.scoring.least_squares import robust_ridge
+from ase_eqtensor.train.scoring.outputs import common_columns
 from ase_eqtensor.train.targets.stiffness import G, K
 
 FEWEST = 100  # crystals, of which a mixture is made
@@ -58,15 +57,10 @@ def crossed(cases: Cases) -> Combined:
         places.append(np.flatnonzero(cases.folds == fold))
     order = np.argsort(np.concatenate(places))
     return Combined(
-        _in_order([part.tensors for part in parts], order),
-        _in_order([part.features for part in parts], order),
+        {n: x[order] for n, x in common_columns([part.tensors for part in parts]).items()},
+        {n: x[order] for n, x in common_columns([part.features for part in parts]).items()},
         [[reasons for part in parts for reasons in part.alone][i] for i in order],
     )
-
-
-def _in_order(parts: Sequence[dict[str, np.ndarray]], order: np.ndarray) -> dict[str, np.ndarray]:
-    common = [name for name in parts[0] if all(name in part for part in parts)]
-    return {name: np.concatenate([part[name] for part in parts])[order] for name in common}
 
 
 def _stiffness(cases: Cases) -> StiffnessMixture | None:

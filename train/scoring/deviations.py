@@ -7,7 +7,7 @@ import numpy as np
 
 from ase_eqtensor.quantities import offered
 from ase_eqtensor.train.folds import part_of
-from ase_eqtensor.train.scoring.outputs import Predictions
+from ase_eqtensor.train.scoring.outputs import Predictions, common_columns
 from ase_eqtensor.train.targets import DATASETS, targets
 from ase_eqtensor.train.targets.base import TensorTarget, WholeTensor, tensor_deviations
 
@@ -73,10 +73,9 @@ Known = dict[str, dict[str, Deviations]]  # quantity -> error -> deviations
 def joined(parts: Iterable[Deviations]) -> Deviations:
     """Several as one, with the features that all of them have."""
     parts = list(parts)
-    common = [n for n in parts[0].features if all(n in part.features for part in parts)]
     return Deviations(
         np.concatenate([part.values for part in parts]),
-        {name: np.concatenate([part.features[name] for part in parts]) for name in common},
+        common_columns([part.features for part in parts]),
         np.concatenate([part.formulas for part in parts]),
         np.concatenate([part.weights for part in parts]),
         np.concatenate([part.votes for part in parts]),

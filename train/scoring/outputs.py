@@ -1,6 +1,6 @@
 """What trained networks say about the crystals of a database, beside what is true."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -186,14 +186,19 @@ def out_of_fold(
     return {name: _joined(parts) for name, parts in collected.items()}
 
 
+def common_columns(parts: Sequence[Mapping[str, np.ndarray]]) -> dict[str, np.ndarray]:
+    """Arrays by name of several groups of crystals as one, those that all groups have: a fold that
+    one member left out has no spread."""
+    common = [name for name in parts[0] if all(name in part for part in parts)]
+    return {name: np.concatenate([part[name] for part in parts]) for name in common}
+
+
 def _joined(parts: list[Predictions]) -> Predictions:
     constants = [part.constant for part in parts if part.constant is not None]
-    # a fold that one member left out has no spread
-    common = [n for n in parts[0].features if all(n in part.features for part in parts)]
     return Predictions(
         [record for part in parts for record in part.records],
         np.concatenate([part.predicted for part in parts]),
         np.concatenate([part.target for part in parts]),
-        {name: np.concatenate([p.features[name] for p in parts]) for name in common},
+        common_columns([part.features for part in parts]),
         np.concatenate(constants) if len(constants) == len(parts) else None,
     )
