@@ -43,7 +43,7 @@ def stiffness_table(asked: Cases, mixed: np.ndarray, small: np.ndarray) -> str:
     own = asked.rows(rows)
     tensors = np.array([record.targets[STIFFNESS.name] for record in own.records])
     true, network = STIFFNESS.from_ase(tensors), own.tensors[STIFFNESS.name]
-    known, potential, _ = stiffnesses(own.said, network, [{} for _ in rows])
+    _, known, potential, _ = stiffnesses(own.said, network)
     alone, plain = network.copy(), network.copy()
     alone[known] = potential
     logarithms = of_symmetric(np.log, network[known]) + of_symmetric(np.log, potential)

@@ -73,12 +73,14 @@ class Partnership:
             tensors: quantity -> (B, *form.shape), the network's. features: of their errors, (B,).
             opinions: the potential's, or why it has none.
         """
-        reasons = dict.fromkeys(tensors, UNCALIBRATED) | {ELECTRONIC_NAME: NO_ELECTRONS}
-        alone = [{name: reasons[name] for name in tensors} for _ in opinions]
+        unknown = dict.fromkeys(tensors, UNCALIBRATED) | {ELECTRONIC_NAME: NO_ELECTRONS}
+        alone = [{name: unknown[name] for name in tensors} for _ in opinions]
         found, known = dict(tensors), dict(features)
         if self.stiffness is not None and STIFFNESS.name in tensors:
             network = tensors[STIFFNESS.name]
-            rows, potential, unstable = stiffnesses(opinions, network, alone)
+            reasons, rows, potential, unstable = stiffnesses(opinions, network)
+            for name in STIFFNESSES:
+                _note(alone, name, reasons)
             if len(rows):
                 own = {name: values[rows] for name, values in features.items()} | unstable
                 apart = unstable | gaps(network[rows], potential, own)
@@ -90,7 +92,8 @@ class Partnership:
                 known |= _spread(apart, rows, len(opinions))
         if self.ionic is not None and self.charges is not None and TOTAL_NAME in tensors:
             network = ionic_size(tensors[TOTAL_NAME], tensors[ELECTRONIC_NAME])
-            rows, size, softest = ionic_parts(opinions, alone, self.charges, network)
+            reasons, rows, size, softest = ionic_parts(opinions, self.charges, network)
+            _note(alone, TOTAL_NAME, reasons)
             if len(rows):
                 total, electronic = (tensors[name][rows] for name in (TOTAL_NAME, ELECTRONIC_NAME))
                 own = {name: values[rows] for name, values in features.items()}
@@ -102,21 +105,21 @@ class Partnership:
 
 
 def stiffnesses(
-    opinions: Sequence[Opinion | str], network: np.ndarray, alone: Sequence[dict[str, str]]
-) -> tuple[np.ndarray, np.ndarray, Arrays]:
-    """Indices (n,) of the crystals whose stiffness a potential knows, these stiffnesses at the
-    given volume (n, 6, 6; Mandel, eV/Å^3), and the feature "unstable in the potential", (n,).
+    opinions: Sequence[Opinion | str], network: np.ndarray
+) -> tuple[list[str], np.ndarray, np.ndarray, Arrays]:
+    """Why the stiffness of each of B crystals is the network's alone, "" where a potential knows
+    it; indices (n,) of these, their stiffnesses at the given volume (n, 6, 6; Mandel, eV/Å^3), and
+    the feature "unstable in the potential", (n,).
 
-    `network` are the stiffnesses (B, 6, 6) of the network; `alone` learns why a crystal's is the
-    network's alone, or that it is not.
+    `network` are the stiffnesses (B, 6, 6) of the network.
     """
+    reasons: list[str] = []
     rows, found, instabilities = [], [], []
-    for i, (opinion, reasons) in enumerate(zip(opinions, alone)):
+    for i, opinion in enumerate(opinions):
         reason = opinion if isinstance(opinion, str) else opinion.doubt
         if not np.isfinite(network[i]).all():
             reason = NOT_FINITE
-        for name in STIFFNESSES:
-            _note(reasons, name, reason)
+        reasons.append(reason)
         if isinstance(opinion, Opinion) and not reason:
             rows.append(i)
             at_rest = voigt_to_mandel(opinion.stiffness_gpa) * GPA
@@ -126,22 +129,21 @@ def stiffnesses(
     potential = np.array(found).reshape(-1, *STIFFNESS.form.shape)
     unstable = np.array([text != "" for text in instabilities], dtype=bool)
     potential[unstable] = usable(potential[unstable], network[chosen][unstable])
-    return chosen, potential, {UNSTABLE: unstable.astype(float)}
+    return reasons, chosen, potential, {UNSTABLE: unstable.astype(float)}
 
 
 def ionic_parts(
-    opinions: Sequence[Opinion | str],
-    alone: Sequence[dict[str, str]],
-    charges: BornCharges,
-    predicted: np.ndarray,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Indices (n,) of the crystals whose ionic part a potential knows, a third of the traces (n,)
-    of these at the given volume, and the softest force constants (n,) of polar modes, eV/Å^2.
+    opinions: Sequence[Opinion | str], charges: BornCharges, predicted: np.ndarray
+) -> tuple[list[str], np.ndarray, np.ndarray, np.ndarray]:
+    """Why the ionic part of each of B crystals is the network's alone, "" where a potential knows
+    it; indices (n,) of these, a third of the traces (n,) of these parts at the given volume, and
+    the softest force constants (n,) of polar modes, eV/Å^2.
 
-    `predicted` (B,) is the same third by the network; `alone` as in `stiffnesses`.
+    `predicted` (B,) is the same third by the network.
     """
+    reasons: list[str] = []
     rows, found, softest = [], [], []
-    for i, (opinion, reasons) in enumerate(zip(opinions, alone)):
+    for i, opinion in enumerate(opinions):
         reason = opinion if isinstance(opinion, str) else opinion.doubt
         if isinstance(opinion, Opinion) and not reason:
             if opinion.force_constants is None:
@@ -158,8 +160,8 @@ def ionic_parts(
                     rows.append(i)
                     found.append(np.trace(part.permittivity) / 3 * factor)
                     softest.append(part.softest)
-        _note(reasons, TOTAL_NAME, reason)
-    return np.array(rows, dtype=int), np.array(found), np.array(softest)
+        reasons.append(reason)
+    return reasons, np.array(rows, dtype=int), np.array(found), np.array(softest)
 
 
 def ionic_part_of(opinion: Opinion, charges: BornCharges) -> IonicPart:
@@ -180,14 +182,15 @@ def _too_soft(softest: float) -> str:
     return f"{SOFT_MODE}{kind} ({softest:.2f} eV/Å^2, below {FLOOR})"
 
 
-def _note(reasons: dict[str, str], name: str, reason: str) -> None:
-    """Note why the tensor of a quantity is the network's alone, or, without a reason, that it is
-    not; only of tensors that there are."""
-    if name in reasons:
-        if reason:
-            reasons[name] = reason
-        else:
-            del reasons[name]
+def _note(alone: Sequence[dict[str, str]], name: str, reasons: Sequence[str]) -> None:
+    """Note why the tensor of a quantity is the network's alone in each of B crystals, or, without a
+    reason, that it is not; only of tensors that there are."""
+    for own, reason in zip(alone, reasons):
+        if name in own:
+            if reason:
+                own[name] = reason
+            else:
+                del own[name]
 
 
 def _replaced(values: np.ndarray, rows: np.ndarray, by: np.ndarray) -> np.ndarray:

@@ -65,9 +65,7 @@ def crossed(cases: Cases) -> Combined:
 
 def _stiffness(cases: Cases) -> StiffnessMixture | None:
     known = cases.rows(np.array([K in record.targets for record in cases.records]))
-    rows, potential, unstable = stiffnesses(
-        known.said, known.tensors[STIFFNESS.name], [{} for _ in known.records]
-    )
+    _, rows, potential, unstable = stiffnesses(known.said, known.tensors[STIFFNESS.name])
     known = known.rows(rows)
     whole = np.array([STIFFNESS.name in record.targets for record in known.records])
     if whole.sum() < FEWEST:
@@ -126,7 +124,7 @@ def _charges(cases: Cases) -> BornCharges | None:
 def _ionic(cases: Cases, charges: BornCharges) -> IonicMixture | None:
     known, true = _polar(cases)
     network = ionic_size(known.tensors[TOTAL_NAME], known.tensors[ELECTRONIC_NAME])
-    rows, size, softest = ionic_parts(known.said, [{} for _ in true], charges, network)
+    _, rows, size, softest = ionic_parts(known.said, charges, network)
     if len(rows) < FEWEST:
         return None
     features = {CONSTANT: np.ones(len(rows))} | ionic_gaps(network[rows], size, softest)
