@@ -2,11 +2,11 @@
 
     python -m studies.class_study crystals.db FOLDER [PLAN]
 
-does the runs of a plan ("tensors", "energies" or "taught") that FOLDER lacks. "taught" adds to the
-stiffnesses from first principles those that a potential taught, five times as many. Several
-processes may work on one folder, and a killed one is simply started again. Every run leaves
-FOLDER/NAME.npz with the predictions for its val and test crystals; class_study_report.py compares
-them.
+does the runs of a plan ("tensors", "energies", "taught" or "families") that FOLDER lacks. "taught"
+adds to the stiffnesses from first principles those that a potential taught, five times as many;
+"families" is the same without a family of crystals, which is then the test part. Several processes
+may work on one folder, and a killed one is simply started again. Every run leaves FOLDER/NAME.npz
+with the predictions for its val and test crystals; class_study_report.py compares them.
 
 All arms of a (fold, seed, fraction) see the same crystals in the same order, so differences between
 arms are paired. The arms:
@@ -39,6 +39,7 @@ from ase_eqtensor.network.model import Architecture
 from ase_eqtensor.quantities.formation_energy import FORMATION_ENERGY
 from ase_eqtensor.storage import complete_file
 from ase_eqtensor.train.data.database import read_database
+from ase_eqtensor.train.families.definitions import without
 from ase_eqtensor.train.fitting.fit import TrainingSamples, fit
 from ase_eqtensor.train.fitting.samples import Sample, prepare
 from ase_eqtensor.train.folds import split
@@ -59,32 +60,47 @@ ARMS = {
     "local": {"class_mode": "gate"},
 }
 FIRST = ("shared", "gate", "wide", "shuffled", "full")  # arms of the first study
-SECOND = (
-    "shared",
-    "gate",
-    "full",
-    "crystal",
-    "shuffled",
-    "pairs",
-    "local",
-)  # of the second, in their order
+SECOND = ("shared", "gate", "full", "crystal", "shuffled", "pairs", "local")  # of the second
+CLOSE = ("shared", "gate", "crystal", "pairs", "local")  # those that one seed could not tell apart
 EPOCHS = {1.0: 30, 0.5: 40, 0.25: 60}  # by fraction of the training data
 LEARNING_CURVE = ("shared", "gate", "full")
+FORMS = ("shared", "gate", "local", "full")
 FOLDS, SEEDS = (0, 1, 2), (0, 1, 2)
+LEFT_OUT = (
+    "halides",
+    "oxygen",
+    "carbides and nitrides",
+    "intermetallics of f elements",
+    "aluminium",
+)  # the families with most tensors
 
 
 @dataclass(frozen=True)
 class Run:
-    """One training of the study, on a `fraction` of the training compositions."""
+    """One training of the study, on a `fraction` of the training compositions of a fold or, with a
+    `family`, on all crystals but that."""
 
     arm: str
     fold: int
     seed: int
     fraction: float = 1.0
+    family: str | None = None
 
     @property
     def name(self) -> str:
-        return f"{self.arm}-fold{self.fold}-seed{self.seed}-{round(100 * self.fraction)}"
+        part = self.family.replace(" ", "-") if self.family else f"fold{self.fold}"
+        return f"{self.arm}-{part}-seed{self.seed}-{round(100 * self.fraction)}"
+
+    def parts(self, samples: list[Sample]) -> dict[str, list[Sample]]:
+        """The samples of train, val and test; quarantined ones are only tested on."""
+        if self.family:
+            rest, held = without(samples, self.family)
+            return {"train": rest.train, "val": rest.val, "test": held}
+        by_record = {id(s.record): s for s in samples}
+        by_part = split([s.record for s in samples], self.fold)._asdict()
+        parts = {part: [by_record[id(r)] for r in rows] for part, rows in by_part.items()}
+        parts["val"] = [s for s in parts["val"] if not s.record.quarantine]
+        return parts
 
 
 @dataclass(frozen=True)
@@ -98,6 +114,20 @@ class Plan:
     noise: float = 0.0
 
 
+TAUGHT = Plan(
+    ("elastic", "taught"),
+    (
+        *(Run(arm, f, 0) for f, arm in product(FOLDS, SECOND)),
+        *(
+            Run(arm, f, 0, fraction)
+            for f, fraction, arm in product(FOLDS, (0.1, 0.3), LEARNING_CURVE)
+        ),
+        *(Run(arm, f, s) for s, f, arm in product(SEEDS[1:], FOLDS, CLOSE)),
+    ),
+    {},
+    {1.0: 12, 0.3: 24, 0.1: 48},
+    noise=0.03,
+)
 PLANS = {
     "tensors": Plan(
         ("elastic", "dielectric"),
@@ -113,23 +143,13 @@ PLANS = {
     ),
     "energies": Plan(
         (FORMATION_ENERGY.name,),
-        tuple(Run(arm, f, 0) for f, arm in product(FOLDS, LEARNING_CURVE)),
+        tuple(Run(arm, f, 0) for arm, f in product(FORMS, FOLDS)),
         {FORMATION_ENERGY.name: 1.0},
         {1.0: 15},
     ),
-    "taught": Plan(
-        ("elastic", "taught"),
-        (
-            *(Run(arm, f, 0) for f, arm in product(FOLDS, SECOND)),
-            *(
-                Run(arm, f, 0, fraction)
-                for f, fraction, arm in product(FOLDS, (0.1, 0.3), LEARNING_CURVE)
-            ),
-            *(Run(arm, f, s) for s, f, arm in product(SEEDS[1:], FOLDS, SECOND)),
-        ),
-        {},
-        {1.0: 12, 0.3: 24, 0.1: 48},
-        noise=0.03,
+    "taught": TAUGHT,
+    "families": replace(
+        TAUGHT, runs=tuple(Run(arm, 0, 0, family=f) for f, arm in product(LEFT_OUT, FORMS[:3]))
     ),
 }
 
@@ -253,7 +273,6 @@ def main(
     plan = PLANS[plan_name]
     folder.mkdir(parents=True, exist_ok=True)
     samples = prepare(read_database(database, list(plan.datasets)), Architecture().cutoff)
-    records = [sample.record for sample in samples]  # which have come back from other processes
     labelled = {
         arm: relabel(samples)
         for arm, relabel in RELABELLED.items()
@@ -262,11 +281,7 @@ def main(
     runs = {folder / f"{run.name}.npz": run for run in plan.runs}
     for path in undone(runs):
         run = runs[path]
-        by_record = {id(s.record): s for s in labelled.get(run.arm, samples)}
-        by_part = split(records, run.fold)._asdict()
-        parts = {part: [by_record[id(r)] for r in rows] for part, rows in by_part.items()}
-        parts["val"] = [s for s in parts["val"] if not s.record.quarantine]
-        execute(run, plan, parts, folder)
+        execute(run, plan, run.parts(labelled.get(run.arm, samples)), folder)
         print(run.name, flush=True)
 
 

@@ -4,15 +4,13 @@
 
 writes tables-PART.md, arms-PART.svg and learning-PART.svg for the val parts, on which choices are
 made, or, once the choices are final, for the test parts. Runs of the plan "energies" are looked for
-in FOLDER-energies. Only tensors from first principles are compared. Differences are paired: the
-same crystal, fold and seed with and without classes. The bootstrap draws crystals, each with its
-difference averaged over seeds.
+in FOLDER-energies, those of "families", scored with the test parts, in FOLDER-families. Only
+tensors from first principles are compared. Differences are paired: the same crystal, fold and seed
+with and without classes. The bootstrap draws crystals, each with its difference averaged over
+seeds.
 """
 
-import json
 from collections.abc import Callable
-from dataclasses import dataclass
-from functools import cache
 from itertools import product
 from pathlib import Path
 from typing import Annotated
@@ -22,115 +20,27 @@ import typer
 
 from ase_eqtensor.crystal.site_classes import SITE_CLASSES
 from ase_eqtensor.crystal.symmetry import analyse
-from ase_eqtensor.quantities import QUANTITIES
 from ase_eqtensor.quantities.permittivity import TOTAL
 from ase_eqtensor.quantities.stiffness import STIFFNESS
 from ase_eqtensor.train.card import table
 from ase_eqtensor.train.data.database import read_database
 from ase_eqtensor.train.folds import split
 from ase_eqtensor.train.record import Record
-from ase_eqtensor.train.targets.metrics import anisotropic_skill, relative_errors, with_interval
-from ase_eqtensor.train.targets.permittivity import DIELECTRIC
-from ase_eqtensor.train.targets.stiffness import ELASTIC
-from studies.class_study import ARMS, FOLDS, LEARNING_CURVE, PLANS, SEEDS, Plan, Run
+from ase_eqtensor.train.targets.metrics import with_interval
+from studies.class_study import (
+    ARMS,
+    FOLDS,
+    FORMS,
+    LEARNING_CURVE,
+    LEFT_OUT,
+    PLANS,
+    SEEDS,
+    Run,
+)
+from studies.class_study_results import LABELS, TARGETS, Results, paired, seed_noise
 
-# the target of each tensor, and the data set that teaches it
-TARGETS = {
-    target.name: dataset.name for dataset in (ELASTIC, DIELECTRIC) for target in dataset.targets
-}
-LABELS = {name: QUANTITIES[name].display.short for name in TARGETS}
 POWER = 2.8  # standard errors: such a difference is significant at 5 % in 80 % of studies
 RARE = 25  # crystals; a class in fewer of them is called rare
-
-
-@dataclass(frozen=True, eq=False)
-class Results:
-    """What the runs of a plan in a folder predicted."""
-
-    folder: Path
-    plan: Plan
-
-    @property
-    def targets(self) -> dict[str, str]:
-        """Target -> its short name, of the tensors from first principles."""
-        return {
-            target: LABELS[target]
-            for target, dataset in TARGETS.items()
-            if dataset in self.plan.datasets
-        }
-
-    @property
-    def fractions(self) -> list[float]:
-        """Of the training data, ascending."""
-        return sorted(self.plan.epochs)
-
-    @cache  # noqa: B019  a report is one process
-    def load(self, run: Run) -> dict | None:
-        path = self.folder / f"{run.name}.npz"
-        if not path.exists():
-            return None
-        # kept runs are rounded to half precision, in which nothing is computed
-        halves = np.load(path).items()
-        return {name: x.astype(float) if x.dtype == np.float16 else x for name, x in halves}
-
-    def facts(self, run: Run) -> dict | None:
-        data = self.load(run)
-        return None if data is None else json.loads(str(data["facts"]))
-
-    def errors(
-        self, arm: str, target: str, part: str, fraction: float = 1.0
-    ) -> dict[tuple[int, int], dict[str, float]]:
-        """{(fold, seed): {id: relative error}} of the runs that exist."""
-        out = {}
-        for fold, seed in product(FOLDS, SEEDS):
-            data = self.load(Run(arm, fold, seed, fraction))
-            if data is not None:
-                name = f"{part}/{target}"
-                values = relative_errors(data[f"{name}/predicted"], data[f"{name}/true"])
-                out[fold, seed] = dict(zip(data[f"{name}/id"].tolist(), values.tolist()))
-        return out
-
-    def figures(self, arm: str, target: str, part: str, fraction: float = 1.0) -> dict | None:
-        """Median, mean and skill, each as (mean, standard deviation) over folds and seeds."""
-        rows = []
-        for fold, seed in product(FOLDS, SEEDS):
-            data = self.load(Run(arm, fold, seed, fraction))
-            if data is not None:
-                predicted, true = (
-                    data[f"{part}/{target}/{side}"] for side in ("predicted", "true")
-                )
-                errors = relative_errors(predicted, true)
-                skill = anisotropic_skill(QUANTITIES[target].form, predicted, true)["all"]
-                rows.append((np.median(errors), errors.mean(), skill))
-        if not rows:
-            return None
-        mean, spread = np.mean(rows, axis=0), np.std(rows, axis=0)
-        names = ("median", "mean", "skill")
-        return {name: (m, s) for name, m, s in zip(names, mean, spread)} | {"runs": len(rows)}
-
-
-def paired(a: dict, b: dict) -> np.ndarray:
-    """Differences a - b of two `Results.errors`, (crystals,) in order of fold and id.
-
-    Each is averaged over the seeds that a and b have in common.
-    """
-    differences: dict[tuple[int, str], list[float]] = {}
-    for key in a.keys() & b.keys():
-        for crystal in a[key].keys() & b[key].keys():
-            differences.setdefault((key[0], crystal), []).append(a[key][crystal] - b[key][crystal])
-    return np.array([np.mean(v) for _, v in sorted(differences.items())])
-
-
-def seed_noise(errors: dict) -> float:
-    """Standard error that the paired mean difference of two equal arms would have.
-
-    From the spread, between the seeds of a fold, of the mean of `errors`.
-    """
-    by_fold: dict[int, list[float]] = {}
-    for (fold, _), by_crystal in errors.items():
-        by_fold.setdefault(fold, []).append(float(np.mean(list(by_crystal.values()))))
-    variances = [np.var(v, ddof=1) for v in by_fold.values() if len(v) > 1]
-    return float(np.sqrt(2 * np.mean(variances) / len(errors))) if variances else float("nan")
 
 
 def arm_table(results: Results, part: str) -> str:
@@ -222,13 +132,34 @@ def group_table(results: Results, records: list[Record], part: str, group: Calla
 def energy_table(results: Results, part: str) -> str:
     """Mean absolute error of the formation energy, eV/atom, by fold."""
     rows = []
-    for arm in LEARNING_CURVE:
+    for arm in FORMS:
         runs = [results.load(Run(arm, fold, 0)) for fold in FOLDS]
         predicted, true = (f"{part}/formation_energy/{side}" for side in ("predicted", "true"))
         errors = [np.abs(run[predicted] - run[true]).mean() for run in runs if run]
         if errors:
             rows.append([arm, *(f"{e:.4f}" for e in errors), f"{np.mean(errors):.4f}"])
     return table(["arm", *(f"fold {f}" for f in FOLDS), "mean"], rows)
+
+
+def family_table(results: Results) -> str:
+    """Mean relative error of the stiffness on each family by networks that never saw it, and the
+    paired differences to `shared`."""
+    arms = FORMS[:3]
+    rows = []
+    for family in LEFT_OUT:
+        runs = [Run(arm, 0, 0, family=family) for arm in arms]
+        errors = [results.errors_of(run, STIFFNESS.name, "test") for run in runs]
+        if None in errors:
+            continue
+        base, *others = ({(0, 0): by_crystal} for by_crystal in errors)
+        differences = [with_interval(paired(other, base)) for other in others]
+        rows.append(
+            [family, str(len(errors[0]))]
+            + [f"{np.mean(list(e.values())):.3f}" for e in errors]
+            + ["{value:+.4f} [{low:+.4f}, {high:+.4f}]".format(**d) for d in differences]
+        )
+    columns = [f"{arm} - shared [95 %]" for arm in arms[1:]]
+    return table(["family", "crystals", *arms, *columns], rows)
 
 
 def _part(records: list[Record], target: str, fold: int, part: str) -> list[Record]:
@@ -319,9 +250,11 @@ def main(
             results, records, part, rarest_class(records)
         ),
     }
-    if plan_name == "tensors":
-        energies = Results(Path(f"{folder}-energies"), PLANS["energies"])
-        sections["Formation energy: mean absolute error, eV/atom"] = energy_table(energies, part)
+    energies = Results(Path(f"{folder}-energies"), PLANS["energies"])
+    sections["Formation energy: mean absolute error, eV/atom"] = energy_table(energies, part)
+    if plan_name == "taught" and part == "test":
+        families = Results(Path(f"{folder}-families"), PLANS["families"])
+        sections["Families left out of training, stiffness"] = family_table(families)
     text = f"<!-- written by studies/class_study_report.py: {part} parts of folds 0, 1, 2 -->\n"
     text += "".join(f"\n## {title}\n\n{body}" for title, body in sections.items())
     (output / f"tables-{part}.md").write_text(text)

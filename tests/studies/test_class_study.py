@@ -14,11 +14,13 @@ from ase_eqtensor.crystal.symmetry import analyse
 from ase_eqtensor.network.model import Architecture, TensorNetwork
 from ase_eqtensor.quantities import heads
 from ase_eqtensor.train.data.database import write_database
+from ase_eqtensor.train.families.definitions import FAMILIES
 from ase_eqtensor.train.fitting.samples import prepare
 from ase_eqtensor.train.record import Record
 from studies import class_study as study
 from studies.class_study import ARMS, PLANS, Run, recipe_of, shuffled_classes, subset
-from studies.class_study_report import Results, difference_table, paired, seed_noise
+from studies.class_study_report import difference_table
+from studies.class_study_results import Results, paired, seed_noise
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*:UserWarning:lightning")
 logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
@@ -95,6 +97,17 @@ def test_runs_are_made_once_and_hold_what_the_network_says(tmp_path, monkeypatch
     assert data["test/elasticity_tensor/id"].tolist() == tested
     assert data["test/elasticity_tensor/predicted"].shape == (len(tested), 6, 6)
     assert (np.linalg.eigvalsh(data["test/elasticity_tensor/predicted"]) > 0).all()
+
+
+def test_a_family_left_out_is_the_test_part_and_no_other():
+    samples = prepare(records(), 4.5)
+    family = "oxygen"
+    belongs = FAMILIES[family]
+    parts = Run("shared", 0, 0, family=family).parts(samples)
+    assert parts["test"]
+    assert all(belongs(s.record.atoms) for s in parts["test"])
+    assert parts["train"]
+    assert not any(belongs(s.record.atoms) for s in parts["train"] + parts["val"])
 
 
 def fake(folder, run: Run, scale: float) -> None:
