@@ -22,7 +22,7 @@ def reference_network(network: TensorNetwork) -> TensorNetwork:
     """A copy of `network` that computes its messages with e3nn's TensorProduct."""
     slow = copy.deepcopy(network)
     slow.edges = EdgeListBasis(network.edges)
-    for layer in slow.layers:
+    for layer in (*slow.layers, *([slow.odd] if slow.odd is not None else [])):
         layer.message = ReferenceConvolution(layer.message)
     return slow
 
@@ -74,10 +74,11 @@ class ReferenceConvolution(nn.Module):
             if lo in fast.targets(lf, li)
         ]
         position = {l: i for i, l in enumerate(fast.incoming)}
+        parity = {lo: -1 if fast.odd and lo else (-1) ** lo for lo in fast.outgoing}
         self.product = o3.TensorProduct(
             o3.Irreps([(c, (l, (-1) ** l)) for l, c in fast.incoming.items()]),
             o3.Irreps.spherical_harmonics(fast.lmax),
-            o3.Irreps([(fast.incoming[li], (lo, (-1) ** lo)) for li, _, _, lo in self.paths]),
+            o3.Irreps([(fast.incoming[li], (lo, parity[lo])) for li, _, _, lo in self.paths]),
             [
                 (position[li], lf, slot, "uvu", True)
                 for slot, (li, _, lf, _) in enumerate(self.paths)
@@ -110,7 +111,10 @@ class ReferenceConvolution(nn.Module):
     def _weights(self, edges: EdgeList, graph: GraphBatch) -> torch.Tensor:
         """Radial functions of every path and channel, (E, weights of the product)."""
         table = {li: weights.table()[0] * self.norm for li, weights in self.filters.items()}
-        rows = torch.cat([table[str(li)][:, i] for li, i, _, _ in self.paths], 2)
+        # e3nn couples li and lf, `Convolution` lf and li, which differ in sign if their sum is odd
+        rows = torch.cat(
+            [(-1) ** (li + lf + lo) * table[str(li)][:, i] for li, i, lf, lo in self.paths], 2
+        )
         if len(rows) == 1:
             return edges.radial @ rows[0]
         return torch.einsum("en,enc->ec", edges.radial, rows[graph.site_class[edges.receiver]])

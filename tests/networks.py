@@ -9,6 +9,7 @@ from ase_eqtensor.quantities import heads
 SMALL = dict(
     hidden="8x0e + 4x1o + 4x2e",
     output="8x0e + 4x2e + 4x4e",
+    odd="4x0e + 4x1o + 4x2o + 4x3o",
     radial=4,
     embedding=8,
     head=8,

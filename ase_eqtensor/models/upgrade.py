@@ -2,12 +2,13 @@
 
 Format 2 (joint-v2) named quantities by the network's outputs, had the trace of a permittivity as
 "trace_third", and a network had all heads, none of which knew of the volume. Up to format 3 bounds
-were symmetric, each one factor times the scale of the error, and single networks had a spread.
+were symmetric, each one factor times the scale of the error, and single networks had a spread. Up
+to format 4 a network could not have heads of odd parity.
 """
 
 from math import log
 
-CARD_FORMAT = 4
+CARD_FORMAT = 5
 
 _QUANTITIES = {
     "stiffness": "elasticity_tensor",
@@ -24,6 +25,7 @@ _FIGURES = {
     "indefinite": "unphysical",
     "below_one": "unphysical",
 }
+_ODD = "32x0e + 16x1o + 16x2o + 16x3o"  # without a meaning in networks that have no odd heads
 _HEADS = ["stiffness", "electronic", "ionic", "formation_energy"]
 _DEFAULTS = {
     "package_version": "",
@@ -47,6 +49,8 @@ def upgrade(card: dict) -> dict:
         card = _renamed_quantities(card)
     if card.get("format") == 3:
         card = _symmetric_bounds(card)
+    if card.get("format") == 4:
+        card = card | {"format": 5, "architecture": upgrade_architecture(card["architecture"])}
     return card
 
 
@@ -126,7 +130,8 @@ def upgrade_architecture(architecture: dict) -> dict:
     architecture = dict(architecture)
     if architecture.pop("products", 0):
         raise ValueError("its products of messages are gone; use the version that trained it")
-    return {"heads": _HEADS, "densities": False, "descriptors": "shells"} | architecture
+    new = {"heads": _HEADS, "densities": False, "descriptors": "shells", "odd": _ODD}
+    return new | architecture
 
 
 def upgrade_record(record: dict) -> dict:

@@ -17,8 +17,9 @@ The cost of an edge is memory traffic, not arithmetic. `NeighbourSum` therefore 
 atoms in blocks that stay in the CPU cache, stores nothing per edge and computes the bracket again
 for the gradient. There are no gradients with respect to positions.
 
-Features are of natural parity (-1)^l only (0e, 1o, 2e, ...). This is all that a tensor of
-even rank needs at l = 0, 2, 4; products with lf + li + lo odd are left out. Memory layout:
+Features are of natural parity (-1)^l (0e, 1o, 2e, ...), which is all that a tensor of even rank
+needs at l = 0, 2, 4; products with lf + li + lo odd are left out. A tensor of odd rank needs odd
+parity at every l > 0, so a convolution may have that for its result. Memory layout:
 features are a flat array (N, D), D = sum_l (2l+1) M C_l, in which block l holds (2l+1, M C_l), with
 the channels of the M members of an ensemble side by side (network/members.py).
 """
@@ -163,6 +164,7 @@ class Convolution(nn.Module):
         lmax: largest degree lf of the edge harmonics.
         mean_neighbours: fixed normalisation, the typical number of neighbours in training data.
         mode, classes, members: see `ClassWeights`.
+        odd: whether the l > 0 of `outgoing` are of odd instead of natural parity.
     """
 
     def __init__(
@@ -175,10 +177,11 @@ class Convolution(nn.Module):
         mode: ClassMode,
         classes: int,
         members: int = 1,
+        odd: bool = False,
     ):
         super().__init__()
         self.incoming, self.outgoing, self.members = incoming, outgoing, members
-        self.lmax = lmax
+        self.lmax, self.odd = lmax, odd
         self.norm = mean_neighbours**-0.5
         self.degrees: dict[int, tuple[int, ...]] = {}  # li -> the lf that couple it to some lo
         self.filters = nn.ModuleDict()
@@ -200,8 +203,8 @@ class Convolution(nn.Module):
         )
 
     def targets(self, lf: int, li: int) -> tuple[int, ...]:
-        """The degrees lo of natural parity that the path (lf, li) leads to."""
-        return product_degrees(lf, li, self.outgoing)
+        """The degrees lo that the path (lf, li) leads to in their parity."""
+        return product_degrees(lf, li, self.outgoing, self.odd)
 
     def forward(
         self, features: torch.Tensor, edges: list[EdgeBlock], graph: GraphBatch

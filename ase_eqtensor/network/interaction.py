@@ -23,6 +23,7 @@ class Interaction(nn.Module):
         incoming, outgoing: channels by l of the features before and after; both contain l = 0.
         embedding: number of scalar channels that describe the element.
         mode, classes, members: see `ClassWeights`.
+        odd: whether the l > 0 of `outgoing` are of odd instead of natural parity.
         convolution: further arguments of `Convolution`.
     """
 
@@ -34,6 +35,7 @@ class Interaction(nn.Module):
         mode: ClassMode,
         classes: int,
         members: int = 1,
+        odd: bool = False,
         **convolution,
     ):
         super().__init__()
@@ -41,13 +43,13 @@ class Interaction(nn.Module):
         gates = sum(c for l, c in outgoing.items() if l > 0)
         gated = {**outgoing, 0: outgoing[0] + gates}
         self.message = Convolution(
-            incoming, gated, mode=mode, classes=classes, members=members, **convolution
+            incoming, gated, mode=mode, classes=classes, members=members, odd=odd, **convolution
         )
         self.update = nn.ModuleDict(
             {
                 str(l): ClassLinear(incoming[l], c, mode, classes, members)
                 for l, c in gated.items()
-                if l in incoming
+                if l in incoming and not (odd and l > 0 and l % 2 == 0)
             }
         )
         self.element = MemberLinear(members, embedding, gated[0])

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -29,6 +30,8 @@ class Architecture:
 
     hidden: irreps of the node features in e3nn's notation, natural parity.
     output: those after the last interaction, which the heads read; only l = 0, 2, 4 matter there.
+    odd: those that heads of odd parity read, after an interaction of their own in place of the
+        last, which only a network with such heads has.
     layers: number of interactions.
     lmax: degree of the edge harmonics; 4 or more, or cubic crystals come out isotropic.
     radial: number of radial functions.
@@ -50,6 +53,7 @@ class Architecture:
 
     hidden: str = "64x0e + 32x1o + 32x2e"
     output: str = "64x0e + 32x2e + 32x4e"
+    odd: str = "32x0e + 16x1o + 16x2o + 16x3o"
     layers: int = 2
     lmax: int = 4
     radial: int = 8
@@ -96,27 +100,31 @@ class TensorNetwork(nn.Module):
         super().__init__()
         self.architecture = a = architecture
         hidden, last = parse_irreps(a.hidden), parse_irreps(a.output)
+        odd = parse_irreps(a.odd, odd=True)
         self.element = ElementEmbedding(a.embedding, a.members, a.descriptors)
         self.edges = EdgeBasis(a.cutoff, a.radial, a.lmax)
         widths = [{0: a.embedding}] + [hidden] * (a.layers - 1) + [last]
-        self.layers = nn.ModuleList(
-            Interaction(
-                incoming,
-                outgoing,
-                a.embedding,
-                a.class_mode,
-                len(SITE_CLASSES),
-                a.members,
-                radial=a.radial,
-                lmax=a.lmax,
-                mean_neighbours=a.mean_neighbours,
-            )
-            for incoming, outgoing in zip(widths, widths[1:])
+        interaction = partial(
+            Interaction,
+            embedding=a.embedding,
+            mode=a.class_mode,
+            classes=len(SITE_CLASSES),
+            members=a.members,
+            radial=a.radial,
+            lmax=a.lmax,
+            mean_neighbours=a.mean_neighbours,
         )
+        self.layers = nn.ModuleList(
+            interaction(incoming, outgoing) for incoming, outgoing in zip(widths, widths[1:])
+        )
+        declared = _declared(a.heads)
+        self.odd = None
+        if any(head.form.odd for head in declared.values()):
+            self.odd = interaction(widths[-2], odd, odd=True)
         self.heads = nn.ModuleDict(
             {
-                name: Readout(last, head.form.irreps, a.head, a.members)
-                for name, head in _declared(a.heads).items()
+                name: Readout(odd if head.form.odd else last, head.form.irreps, a.head, a.members)
+                for name, head in declared.items()
             }
         )
         if a.densities:
@@ -147,13 +155,17 @@ class TensorNetwork(nn.Module):
         element = self.element(graph.numbers)
         edges = self.edges(graph, element.dtype)
         features = element
-        for layer in self.layers:
+        *first, last = self.layers
+        for layer in first:
             features = layer(features, element, edges, graph)
-        pooled = crystal_mean(features, graph)
+        pooled = crystal_mean(last(features, element, edges, graph), graph)
         declared, a = heads(), self.architecture
+        read = {False: pooled}  # by parity of the head
+        if self.odd is not None:
+            read[True] = crystal_mean(self.odd(features, element, edges, graph), graph)
         scaling = Scaling.of(graph, a.cutoff, self.rest) if a.densities else None
         arrays = {
-            name: self._array(declared[name], readout(pooled), scaling)
+            name: self._array(declared[name], readout(read[declared[name].form.odd]), scaling)
             for name, readout in self.heads.items()
         }
         scalars = blocks_by_l(pooled, parse_irreps(a.output), a.members)[0][:, 0]

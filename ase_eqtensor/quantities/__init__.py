@@ -13,6 +13,7 @@ from ase import Atoms
 from .base import POLAR, Density, Display, Head, Quantity, Scalar, Series, Surface
 from .formation_energy import FORMATION_ENERGY
 from .permittivity import ELECTRONIC, TOTAL
+from .piezoelectric import PIEZOELECTRIC
 from .stiffness import COMPLIANCE, STIFFNESS
 
 __all__ = [
@@ -34,7 +35,7 @@ __all__ = [
 # name -> quantity, in the order in which tables, files and reports have them
 QUANTITIES: dict[str, Quantity] = {
     quantity.name: quantity
-    for quantity in (STIFFNESS, COMPLIANCE, ELECTRONIC, TOTAL, FORMATION_ENERGY)
+    for quantity in (STIFFNESS, COMPLIANCE, ELECTRONIC, TOTAL, PIEZOELECTRIC, FORMATION_ENERGY)
 }
 
 

@@ -1,4 +1,4 @@
-"""Elastic moduli and permittivity as functions of direction (numpy, any number of directions).
+"""Elastic moduli, permittivity and piezoelectricity as functions of direction (numpy).
 
 With S_ijkl the elastic compliance and n a unit vector: Young's modulus and linear compressibility
 after J. F. Nye, Physical Properties of Crystals (Oxford, 1985), ch. VIII; the shear modulus for
@@ -10,13 +10,20 @@ Directions are (..., 3) arrays of Cartesian vectors of any length but zero, in t
 tensor; results are (...) float64. A direction without length raises ValueError.
 """
 
+from itertools import product
+
 import numpy as np
 
 from .notation import (
     compliance_voigt_to_mandel,
     mandel_to_voigt,
+    voigt_columns_to_cartesian,
     voigt_to_cartesian,
 )
+
+# Where the search for the greatest value of a cubic form begins, and its steps.
+_START = np.array([v for v in product((-1, 0, 1), repeat=3) if any(v)]) + (0.05, 0.11, 0.17)
+CLIMB = 200
 
 
 def compliance_cartesian(stiffness: np.ndarray) -> np.ndarray:
@@ -81,6 +88,39 @@ def permittivity_along(permittivity: np.ndarray, directions: np.ndarray) -> np.n
         directions: (..., 3).
     """
     return _quadratic_form(np.asarray(permittivity, dtype=float), _unit(directions))
+
+
+def longitudinal_piezoelectric(tensor: np.ndarray, directions: np.ndarray) -> np.ndarray:
+    """Polarisation along n by a unit strain along n: e_ijk n_i n_j n_k (Nye, ch. VII).
+
+    Args:
+        tensor: e (..., 3, 6), Voigt order xx yy zz yz xz xy, no factors; the result (..., *D) has
+            its unit.
+        directions: (*D, 3).
+    """
+    n = _unit(directions)
+    form = voigt_columns_to_cartesian(tensor)
+    return np.einsum("...ijk,ni,nj,nk->...n", form, *[n.reshape(-1, 3)] * 3, optimize=True).reshape(
+        *form.shape[:-3], *n.shape[:-1]
+    )
+
+
+def greatest_longitudinal(tensors: np.ndarray) -> np.ndarray:
+    """Greatest `longitudinal_piezoelectric` (B,) over all directions, of e (B, 3, 6).
+
+    From many directions uphill by n <- S n n + a n, normalised, with S the symmetric part of e_ijk:
+    with a large enough the cubic form never falls (T. G. Kolda, J. R. Mayo, SIAM J. Matrix Anal.
+    Appl. 32, 1095 (2011)).
+    """
+    form = voigt_columns_to_cartesian(tensors)
+    form = (form + np.moveaxis(form, 1, 2) + np.moveaxis(form, 1, 3)) / 3
+    shift = 2 * np.linalg.norm(form.reshape(len(form), 27), axis=1)[:, None, None]
+    n = np.broadcast_to(_unit(_START), (len(form), *_START.shape))
+    for _ in range(CLIMB):
+        uphill = np.einsum("bijk,bnj,bnk->bni", form, n, n, optimize=True) + shift * n
+        n = uphill / np.maximum(np.linalg.norm(uphill, axis=-1, keepdims=True), 1e-300)
+    values = np.einsum("bijk,bni,bnj,bnk->bn", form, n, n, n, optimize=True)
+    return values.max(axis=1)
 
 
 def _quadratic_form(matrix: np.ndarray, n: np.ndarray) -> np.ndarray:

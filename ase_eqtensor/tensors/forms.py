@@ -11,7 +11,15 @@ from math import prod
 import numpy as np
 import torch
 
-from .irreps import RANK2, STIFFNESS, Irreps, rank2_basis, stiffness_basis
+from .irreps import (
+    PIEZOELECTRIC,
+    RANK2,
+    STIFFNESS,
+    Irreps,
+    piezoelectric_basis,
+    rank2_basis,
+    stiffness_basis,
+)
 from .notation import mandel_rotation, rotate_rank2
 
 
@@ -25,12 +33,14 @@ class Form:
         ordered by l, copy of the irrep, m.
     rotate: takes arrays (..., *shape) and orthogonal matrices (..., 3, 3), proper or not, to the
         arrays (..., *shape) of the rotated tensors.
+    odd: whether inversion changes its sign, which is the parity of all its irreps.
     """
 
     irreps: Irreps
     shape: tuple[int, ...]
     basis: Callable[[], torch.Tensor]
     rotate: Callable[[np.ndarray, np.ndarray], np.ndarray]
+    odd: bool = False
 
     @property
     def scalars(self) -> int:
@@ -75,6 +85,14 @@ def rotate_mandel(matrix: np.ndarray, rotation: np.ndarray) -> np.ndarray:
     return rotate_rank2(matrix, mandel_rotation(rotation))
 
 
+def rotate_piezoelectric(matrix: np.ndarray, rotation: np.ndarray) -> np.ndarray:
+    """e_iJ (..., 3, 6; J Mandel) of the crystal rotated by the orthogonal R (..., 3, 3)."""
+    return rotation @ matrix @ np.swapaxes(mandel_rotation(rotation), -1, -2)
+
+
 NUMBER = Form({0: 1}, (), lambda: torch.from_numpy(np.ones(1)), lambda array, rotation: array)
 SYMMETRIC = Form(RANK2, (3, 3), rank2_basis, rotate_rank2)  # symmetric, Cartesian
 MANDEL = Form(STIFFNESS, (6, 6), stiffness_basis, rotate_mandel)  # elastic, Mandel
+VECTOR_MANDEL = Form(  # piezoelectric: field or polarisation by strain or stress in Mandel form
+    PIEZOELECTRIC, (3, 6), piezoelectric_basis, rotate_piezoelectric, odd=True
+)

@@ -62,6 +62,22 @@ def compliance_mandel_to_voigt(compliance):
     return compliance * _like(_MANDEL, compliance)
 
 
+def voigt_columns_to_mandel(tensor):
+    """Arrays (..., 6), whose last index is a strain or stress without factors, as the columns of
+    piezoelectric stress constants e_iJ, from Voigt to Mandel (torch)."""
+    return tensor * _like(_SCALE, tensor)
+
+
+def voigt_columns_to_cartesian(tensor: np.ndarray) -> np.ndarray:
+    """e_iJ (..., 3, 6) in Voigt order to e_ijk (..., 3, 3, 3)."""
+    return np.asarray(tensor, dtype=float)[..., _INDEX]
+
+
+def mandel_columns_to_voigt(tensor):
+    """The inverse of `voigt_columns_to_mandel` (torch)."""
+    return tensor / _like(_SCALE, tensor)
+
+
 def mandel_rotation(rotation: np.ndarray) -> np.ndarray:
     """Orthogonal (..., 6, 6) matrix by which R (..., 3, 3), proper or not, acts on Mandel vectors.
 

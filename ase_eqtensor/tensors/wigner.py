@@ -1,8 +1,8 @@
 """Wigner 3j symbols of real spherical harmonics, as e3nn defines them.
 
 e3nn is the authority on signs and order (M. Geiger and T. Smidt, arXiv:2207.09453). Importing its
-o3 module takes as long as all of a first prediction, so the symbols of natural parity up to l = 4
-are kept in a file, which `write_table` makes, and e3nn is imported only for others.
+o3 module takes as long as all of a first prediction, so the symbols up to l = 4 are kept in a
+file, which `write_table` makes, and e3nn is imported only for others.
 
 What is cached is made outside inference mode, because training may follow a prediction in the same
 process and cannot use inference tensors.
@@ -29,9 +29,14 @@ def clebsch_gordan(l1: int, l2: int, l3: int) -> torch.Tensor:
     return _from_e3nn(l1, l2, l3) if tabulated is None else torch.from_numpy(tabulated)
 
 
-def product_degrees(l1: int, l2: int, degrees: Iterable[int]) -> tuple[int, ...]:
-    """Those of `degrees` that the product of l1 and l2 contains in natural parity."""
-    return tuple(l for l in degrees if abs(l1 - l2) <= l <= l1 + l2 and (l1 + l2 + l) % 2 == 0)
+def product_degrees(l1: int, l2: int, degrees: Iterable[int], odd: bool = False) -> tuple[int, ...]:
+    """Those of `degrees` that the product of l1 and l2, of natural parity, contains in natural
+    parity or, with `odd`, in the parity of tensors of odd rank (0e, 1o, 2o, 3o ...)."""
+    return tuple(
+        l
+        for l in degrees
+        if abs(l1 - l2) <= l <= l1 + l2 and (l1 + l2 + (l > 0 if odd else l)) % 2 == 0
+    )
 
 
 def couple(
@@ -70,12 +75,11 @@ def _from_e3nn(l1: int, l2: int, l3: int) -> torch.Tensor:
 
 
 def write_table() -> None:
-    """Write the symbols of natural parity (l1 + l2 + l3 even) with all l up to `LMAX`."""
-    degrees = range(LMAX + 1)
-    triples = [
+    """Write the symbols with all l up to `LMAX`."""
+    triples = (
         (l1, l2, l3)
-        for l1, l2 in product(degrees, repeat=2)
-        for l3 in product_degrees(l1, l2, degrees)
-    ]
+        for l1, l2, l3 in product(range(LMAX + 1), repeat=3)
+        if abs(l1 - l2) <= l3 <= l1 + l2
+    )
     symbols: dict[str, Any] = {"{},{},{}".format(*d): _from_e3nn(*d).numpy() for d in triples}
     np.savez_compressed(TABLE, **symbols)

@@ -74,7 +74,7 @@ def test_wrong_entries_are_named_with_their_place(content, tmp_path, change, pla
 
 def test_model_of_version_0_1_loads_as_before(tmp_path):
     model = load_model(OLD / "tiny.safetensors")
-    assert model.card.format == 4 and json.loads((OLD / "tiny.json").read_text())["format"] == 2
+    assert model.card.format == 5 and json.loads((OLD / "tiny.json").read_text())["format"] == 2
     assert model.trained_elements("elasticity_tensor") and not model.card.calibrated
     assert model.network.architecture.heads == [
         "stiffness",

@@ -4,7 +4,7 @@ import copy
 
 import pytest
 import torch
-from crystals import CRYSTALS
+from crystals import CRYSTALS, crystal_of_point_group
 from equivariance import graph_of
 from networks import tiny_network
 from reference import reference_network
@@ -30,10 +30,12 @@ def test_values_and_gradients_are_those_of_e3nn(class_mode, dtype):
     fast = tiny_network(class_mode=class_mode).to(dtype)
     slow = reference_network(fast)
     exact = reference_network(copy.deepcopy(fast).double())
-    graph = batch_of(fast, [*CHOSEN, CRYSTALS["monoclinic"].repeat((2, 2, 1))])
+    polar, _ = crystal_of_point_group("1")
+    graph = batch_of(fast, [*CHOSEN, CRYSTALS["monoclinic"].repeat((2, 2, 1)), polar])
     assert len(set(graph.site_class.tolist())) > 2 and len(graph.blocks) > 2
     weights = {name: torch.randn(6, 6, dtype=torch.float64) for name in ("stiffness",)}
     weights |= {name: torch.randn(3, 3, dtype=torch.float64) for name in ("electronic", "ionic")}
+    weights["piezoelectric"] = 50 * torch.randn(3, 6, dtype=torch.float64)
     results = []
     for net in (fast, slow, exact):
         net.requires_grad_(True)

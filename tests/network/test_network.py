@@ -10,6 +10,7 @@ from crystals import CRYSTALS, NON_DIAGONAL, POINT_GROUPS, crystal_of_point_grou
 from equivariance import (
     DIELECTRIC,
     MOVES,
+    PIEZOELECTRIC,
     TENSORS,
     anisotropy,
     assert_equivariant,
@@ -86,6 +87,7 @@ def test_outputs_have_their_shapes_and_are_float64(network):
         "compliance_tensor": (6, 6),
         "electronic_dielectric_tensor": (3, 3),
         "dielectric_tensor": (3, 3),
+        "piezoelectric_tensor": (3, 6),
         "formation_energy": (),
     }
     assert {value.dtype for value in out.values()} == {np.dtype("float64")}
@@ -104,6 +106,10 @@ def test_tensors_have_the_symmetry_of_each_point_group(network64, symbol):
         plain, exact = network64.tensors(log), network64.tensors(projected)
     for name in TENSORS:
         tensor, average = plain[name][0].numpy(), exact[name][0].numpy()
+        odd = name == PIEZOELECTRIC
+        if odd and (symbol == "432" or np.isclose(group, -np.eye(3)).all((1, 2)).any()):
+            assert np.abs(tensor).max() < 1e-15 and np.abs(average).max() < 1e-16
+            continue
         scale = np.linalg.norm(tensor)
         images = rotate_output(name, tensor, group)
         assert np.linalg.norm(images - tensor, axis=(1, 2)).max() / scale < 1e-10
@@ -112,6 +118,7 @@ def test_tensors_have_the_symmetry_of_each_point_group(network64, symbol):
         # and not because everything is isotropic: only cubic groups make a rank-2 tensor so
         cubic = len(group) in (12, 24, 48) and symbol in ("23", "m-3", "432", "-43m", "m-3m")
         isotropic = cubic and name in DIELECTRIC
+        assert scale > 1e-4, name
         assert (anisotropy(name, tensor) < 1e-10) == isotropic, name
 
 

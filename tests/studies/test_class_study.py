@@ -27,10 +27,10 @@ logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
 
 
 def test_wide_has_as_many_parameters_as_gate():
+    even = [name for name, head in heads().items() if not head.form.odd]
     count = {
         arm: sum(
-            p.numel()
-            for p in TensorNetwork(Architecture(**ARMS[arm], heads=list(heads()))).parameters()
+            p.numel() for p in TensorNetwork(Architecture(**ARMS[arm], heads=even)).parameters()
         )
         for arm in ("gate", "wide")
     }

@@ -8,9 +8,13 @@ from equivariance import MOVES
 
 from ase_eqtensor.network.model import TensorNetwork
 from ase_eqtensor.quantities import Density, heads, offered, scalars
-from ase_eqtensor.tensors.forms import MANDEL, NUMBER, SYMMETRIC
+from ase_eqtensor.tensors.forms import MANDEL, NUMBER, SYMMETRIC, VECTOR_MANDEL
 
-FORMS = pytest.mark.parametrize("form", [NUMBER, SYMMETRIC, MANDEL], ids=["0", "rank 2", "elastic"])
+FORMS = pytest.mark.parametrize(
+    "form",
+    [NUMBER, SYMMETRIC, MANDEL, VECTOR_MANDEL],
+    ids=["0", "rank 2", "elastic", "piezoelectric"],
+)
 
 
 def arrays(form, count: int = 5) -> np.ndarray:
@@ -39,6 +43,7 @@ def test_rotations_keep_norm_degree_and_isotropic_part(form, move):
     for l, part in form.by_degree(turned).items():
         before = np.linalg.norm(form.by_degree(x)[l], axis=1)
         np.testing.assert_allclose(np.linalg.norm(part, axis=1), before)
+    assert form.odd == (not np.allclose(form.rotate(x, -np.eye(3)), x))
     scalar = form.scalars
     np.testing.assert_allclose(form.components(turned)[:, :scalar], form.components(x)[:, :scalar])
     flat = form.isotropic_part(torch.from_numpy(x)).numpy()

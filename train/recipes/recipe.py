@@ -14,14 +14,14 @@ from ase_eqtensor.network.elements import DESCRIPTORS
 from ase_eqtensor.network.model import Architecture
 from ase_eqtensor.tensors.irreps import parse_irreps
 from ase_eqtensor.train.folds import N_FOLDS
-from ase_eqtensor.train.targets import Target, targets, trainable
+from ase_eqtensor.train.targets import DATASETS, Target, targets
 
 
 @dataclass(frozen=True)
 class Recipe:
     """Everything that `eqtensor train` needs to know.
 
-    datasets: data sets of the database to train on, of those in train/targets/ that have targets.
+    datasets: data sets of the database to train on, of those in train/targets/.
     fold: the fold that is left out as test set (0 ... 4).
     seed: of the initial weights and of the order of the crystals.
     epochs: passes over the training crystals. The learning rate falls to zero over them, and the
@@ -119,7 +119,7 @@ def _check_values(recipe: Recipe, origin: str) -> None:
     network = recipe.network
     chosen: list[tuple[str, object, Collection]] = [
         ("fold", recipe.fold, range(N_FOLDS)),
-        *(("datasets", name, list(trainable())) for name in recipe.datasets),
+        *(("datasets", name, list(DATASETS)) for name in recipe.datasets),
         *(("target of [loss]", name, list(targets())) for name in recipe.loss),
         ("class_mode", network.class_mode, CLASS_MODES),
         ("descriptors", network.descriptors, DESCRIPTORS),
@@ -132,14 +132,26 @@ def _check_values(recipe: Recipe, origin: str) -> None:
                 f"{origin}: {name} = {value!r} is none of {', '.join(map(str, choices))}{hint}"
             )
     if not recipe.datasets:
-        raise RecipeError(f"{origin}: datasets is empty; choose from {', '.join(trainable())}")
+        raise RecipeError(f"{origin}: datasets is empty; choose from {', '.join(DATASETS)}")
     _check_numbers(recipe, origin)
     try:
         parse_irreps(network.hidden)
         if missing := {0, 2, 4} - parse_irreps(network.output).keys():
             raise ValueError(f"output = {network.output!r} lacks l = {min(missing)}")
+        _check_odd(recipe)
     except ValueError as error:
         raise RecipeError(f"{origin} [network]: {error}") from error
+
+
+def _check_odd(recipe: Recipe) -> None:
+    """Raise ValueError where data sets teach tensors of odd rank that the network has no irreps
+    for."""
+    odd = recipe.network.odd
+    known = parse_irreps(odd, odd=True)
+    for name in recipe.datasets:
+        forms = [h.form for t in DATASETS[name].targets for h in t.quantity.heads if h.form.odd]
+        if missing := {l for form in forms for l in form.irreps} - known.keys():
+            raise ValueError(f"odd = {odd!r} lacks l = {min(missing)}, which {name} needs")
 
 
 def _check_numbers(recipe: Recipe, origin: str) -> None:
@@ -163,7 +175,7 @@ def _check_numbers(recipe: Recipe, origin: str) -> None:
             f"{origin}: class_dropout = {recipe.class_dropout} must be at least 0 and below 1"
         )
     for dataset in recipe.datasets:
-        for target in trainable()[dataset].targets:
+        for target in DATASETS[dataset].targets:
             if recipe.weight(target) == 0:
                 raise RecipeError(
                     f"{origin} [loss]: {target.name} = 0, so nothing would be learnt from the data "

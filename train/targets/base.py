@@ -191,9 +191,9 @@ class DataSet:
 
     name: in databases and recipes.
     columns: what a row has -> its shape; () is a number. Units are those of the quantities; K and G
-        are in GPa, piezoelectric stress constants in C/m^2.
+        are in GPa.
     curate: a record to the checked one, or to why it cannot be used (curation.py).
-    targets: what its rows teach; none for data that are kept, and not trained on yet.
+    targets: what its rows teach.
     partial: whether a row may lack some of the columns.
     derived: whether its rows are crystals of other data sets again, strained copies for example:
         they teach, and do not count as data of their own.

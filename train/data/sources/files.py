@@ -6,7 +6,7 @@ frame of its structure and in Voigt order xx yy zz yz xz xy:
     elasticity_tensor             (6, 6), eV/Å^3, no factors (or elasticity_tensor_gpa, GPa)
     electronic_dielectric_tensor  (3, 3), clamped-ion permittivity eps_inf
     dielectric_tensor             (3, 3), total static permittivity; either may be missing
-    piezoelectric_tensor          (3, 6), C/m^2
+    piezoelectric_tensor          (3, 6), e/Å^2, no factors
     k_vrh_gpa, g_vrh_gpa           numbers, GPa, together
     formation_energy               number, eV/atom
 

@@ -25,14 +25,13 @@ from pymatgen.core.tensors import Tensor
 
 from ase_eqtensor.crystal.lattice import bare
 from ase_eqtensor.errors import DataError
+from ase_eqtensor.quantities.piezoelectric import PIEZOELECTRIC
+from ase_eqtensor.tensors.electromechanical import C_PER_M2
 from ase_eqtensor.tensors.notation import GPA
 from ase_eqtensor.train.data.sources.base import Source
 from ase_eqtensor.train.record import Record, Rejection
-from ase_eqtensor.train.targets.piezoelectric import (
-    PIEZOELECTRIC_FRAME,
-    frobenius,
-    rotate_piezoelectric,
-)
+from ase_eqtensor.train.targets.curation import relative_deviation
+from ase_eqtensor.train.targets.piezoelectric import FRAME
 
 VERSION = "0.3.9"
 SHA256 = "3faf9e83464f3d48f68a759bf476ad24da4c8c3e950c8f340cb917d3bb906400"
@@ -136,7 +135,7 @@ def _dielectric(row: dict) -> tuple[Atoms, dict]:
 
 
 def _piezoelectric(row: dict) -> tuple[Atoms, dict]:
-    return _poscar(row), {"piezoelectric_tensor": _array(row["piezoelectric_tensor"])}
+    return _poscar(row), {PIEZOELECTRIC.name: _array(row["piezoelectric_tensor"]) / C_PER_M2}
 
 
 def _formation_energy(row: dict) -> tuple[Atoms, dict]:
@@ -159,13 +158,13 @@ def _doubt(atoms: Atoms, targets: dict) -> str:
     are read in the frame of the poscar, four in five if read in the IEEE frame. A row is certain
     only if both readings give the same tensor.
     """
-    if "piezoelectric_tensor" not in targets:
+    if PIEZOELECTRIC.name not in targets:
         return ""
     structure = Structure(atoms.cell.array, atoms.symbols, atoms.get_scaled_positions())
     to_ieee = np.array(Tensor.get_ieee_rotation(structure))
-    given = targets["piezoelectric_tensor"]
-    rotated = rotate_piezoelectric(given, to_ieee)
-    if frobenius(rotated - given) <= PIEZOELECTRIC_FRAME * frobenius(given):
+    given = PIEZOELECTRIC.from_ase(targets[PIEZOELECTRIC.name])
+    rotated = PIEZOELECTRIC.form.rotate(given, to_ieee)
+    if relative_deviation(rotated, given) <= FRAME:
         return ""
     return "doubtful frame: the tensor is another one if it was given in the IEEE frame"
 

@@ -1,0 +1,56 @@
+"""The piezoelectric stress tensor, which only crystals without an inversion centre have."""
+
+import numpy as np
+
+from ..tensors.directional import greatest_longitudinal
+from ..tensors.electromechanical import C_PER_M2
+from ..tensors.forms import VECTOR_MANDEL
+from ..tensors.notation import mandel_columns_to_voigt, voigt_columns_to_mandel
+from .base import Density, Display, Head, Quantity, Scalar
+
+NAME = "piezoelectric_tensor"
+
+
+def _longitudinal(tensors: np.ndarray, _: Density) -> np.ndarray:
+    return greatest_longitudinal(mandel_columns_to_voigt(tensors)) * C_PER_M2
+
+
+HEAD = Head(
+    "piezoelectric", VECTOR_MANDEL, lambda tensors: tensors.get(NAME), logarithm=False, density=True
+)
+
+PIEZOELECTRIC = Quantity(
+    name=NAME,
+    meaning="relaxed-ion piezoelectric stress tensor e, polarisation by strain at constant field, "
+    "Voigt order xx yy zz yz xz xy, no factors",
+    unit="e/Å^2",
+    form=VECTOR_MANDEL,
+    heads=(HEAD,),
+    from_heads=lambda heads: heads[HEAD.name],
+    to_ase=mandel_columns_to_voigt,
+    from_ase=lambda tensor: voigt_columns_to_mandel(np.asarray(tensor, dtype=float)),
+    display=Display(
+        "Piezoelectric tensor e",
+        "piezoelectric",
+        "e",
+        "C/m²",
+        C_PER_M2,
+        3,
+        "Piezoelectric tensor",
+        "Relaxed-ion stress constants e_iJ = ∂P_i/∂ε_J (proper, engineering shear) at constant "
+        "field; exactly zero with an inversion centre and in the group 432.",
+        ieee=True,
+    ),
+    scalars=(
+        Scalar(
+            "e_longitudinal_c_per_m2",
+            "Greatest longitudinal e",
+            "e",
+            "C/m²",
+            _longitudinal,
+            headline=True,
+        ),
+    ),
+    insulators_only=True,
+    offered=False,
+)
