@@ -49,6 +49,7 @@ __all__ = [
     "BorderlineSymmetryWarning",
     "BorrowedElementWarning",
     "DataError",
+    "Electromechanical",
     "ElementError",
     "EqTensorCalculator",
     "EqTensorError",
@@ -61,6 +62,7 @@ __all__ = [
     "Model",
     "ModelError",
     "NothingCalculatedError",
+    "Optics",
     "OutputExistsError",
     "Partner",
     "PartnerError",
@@ -83,6 +85,7 @@ __all__ = [
     "UnstableWarning",
     "UntrainedElementWarning",
     "VacuumWarning",
+    "Waves",
     "available_models",
     "elastic_summary",
     "elastic_tensor",
@@ -96,16 +99,21 @@ __all__ = [
     "save",
     "scalars",
     "screen",
+    "sound_waves",
     "tensors_of",
     "to_ieee",
     "voigt_to_cartesian",
+    "wave_indices",
 ]
 
 add_get_property()
 
 # Imported when asked for: a prediction needs none of them, and they take time.
 _LATER = {
+    "Electromechanical": "analysis",
+    "Optics": "analysis",
     "Screened": "screening",
+    "Waves": "analysis",
     "elastic_summary": "analysis",
     "elastic_tensor": "analysis",
     "freeze": "files",
@@ -115,12 +123,24 @@ _LATER = {
     "report": "reporting",
     "save": "files",
     "screen": "screening",
+    "sound_waves": "analysis",
     "tensors_of": "files",
     "to_ieee": "analysis",
     "voigt_to_cartesian": "tensors.notation",
+    "wave_indices": "analysis",
 }
 if TYPE_CHECKING:  # for those who read the code without running it
-    from .analysis import elastic_summary, elastic_tensor, refractive_indices, to_ieee
+    from .analysis import (
+        Electromechanical,
+        Optics,
+        Waves,
+        elastic_summary,
+        elastic_tensor,
+        refractive_indices,
+        sound_waves,
+        to_ieee,
+        wave_indices,
+    )
     from .files import freeze, load, open_collection, save, tensors_of
     from .reporting import report
     from .screening import Screened, screen
