@@ -28,6 +28,7 @@ from ..crystal.periodic_table import element
 from ..network.elements import descriptors
 from ..network.members import DEVICE, DTYPE, MemberLinear, split_members
 from ..potential.opinion import Opinion
+from ..potential.response import FLOOR
 
 CUTOFF = 6.0  # Å, of neighbours
 DECAY = 8.0  # of a neighbour's weight with its distance over the sum of covalent radii
@@ -37,7 +38,6 @@ WIDTH, DROPOUT = 64, 0.1
 USUAL_NUMBER, USUAL_DISTANCE, USUAL_VOLUME = 2.0, 1.0, 2.7
 NOBLE = 1.5  # electronegativity of elements without one
 COULOMB = units._e / (units._eps0 * 1e-10)  # e^2 / eps_0, eV Å
-FLOOR = 0.25  # eV/Å^2, of force constants: softer modes are known too badly to be divided by
 NOT_POLAR = 0.01  # of the greatest strength of a mode: weaker ones are not polar
 
 

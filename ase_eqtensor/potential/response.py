@@ -32,6 +32,7 @@ from .symmetric import LENGTH, SymmetricCrystal, span
 
 STEP = 0.005 * LENGTH  # Å, largest component of a probe: strains of 0.5 %, displacements of 0.01 Å
 RANDOM = 16  # displacements at random among those from which the probes are chosen
+FLOOR = 0.25  # eV/Å^2, of force constants: softer modes are known too badly to be divided by
 WEAK = 1e-2  # share of a probe's square in a direction below which it does not tell about it
 
 
@@ -45,6 +46,8 @@ class Response(NamedTuple):
         `relaxed` no meaning.
     misfit: relative difference between the answers and those of the symmetric, invariant H.
     evaluations: structures that the calculator was asked for.
+    internal_strain: (3 P, 6), Å, displacements of the ions by a unit of each strain (Mandel) beyond
+        those that follow it; force constants below `FLOOR`, also negative ones, count as that.
     force_constants: (3 P, 3 P), eV/Å^2, of all displacements at Gamma, which obey the acoustic sum
         rule; None if they were not asked for.
     """
@@ -54,6 +57,7 @@ class Response(NamedTuple):
     least_force_constant: float | None
     misfit: float
     evaluations: int
+    internal_strain: np.ndarray
     force_constants: np.ndarray | None = None
 
 
@@ -92,13 +96,15 @@ def response(
     by_displacement = coupled.T @ hessian @ coupled
     factor = LENGTH**2 / (crystal.atoms.get_volume() * GPA)
     ionic = mixed.T @ np.linalg.pinv(by_displacement, hermitian=True) @ mixed
-    curvatures = np.linalg.eigvalsh(by_displacement)
+    curvatures, modes = np.linalg.eigh(by_displacement)
+    moved = -coupled @ (modes / np.maximum(curvatures, FLOOR)) @ modes.T @ mixed
     return Response(
         relaxed=mandel_to_voigt((by_strain - ionic) * factor),
         clamped=mandel_to_voigt(by_strain * factor),
         least_force_constant=float(curvatures[0]) if len(curvatures) else None,
         misfit=float(misfit),
         evaluations=len(signed),
+        internal_strain=moved[6:] * LENGTH,
         force_constants=hessian[6:, 6:] if force_constants else None,
     )
 

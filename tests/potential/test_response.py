@@ -15,7 +15,7 @@ from ase_eqtensor.errors import StructureError
 from ase_eqtensor.potential.relaxation import MAX_FORCE, MAX_STRESS, relax
 from ase_eqtensor.potential.response import _displacements, _probes, _subsets, response
 from ase_eqtensor.potential.symmetric import symmetric_crystal
-from ase_eqtensor.tensors.notation import GPA, VOIGT_PAIRS, rotate_stiffness
+from ase_eqtensor.tensors.notation import GPA, MANDEL_MATRICES, VOIGT_PAIRS, rotate_stiffness
 from ase_eqtensor.train.teacher.copies import at_volume
 
 
@@ -106,6 +106,21 @@ def test_relaxing_ions_softens():
     assert result.clamped[0, 0] - result.relaxed[0, 0] > 5
     assert np.linalg.eigvalsh(result.clamped - result.relaxed).min() > -1e-9
     assert result.least_force_constant > 0
+
+
+def test_ions_move_as_internal_strain_says():
+    atoms = relax(symmetric_crystal(hcp()), EMT()).crystal
+    strain = 0.004 * np.array([[1.0, 0.5, 0], [0.5, -0.3, 0], [0, 0, 0]])
+    strained = atoms.atoms.copy()
+    strained.set_cell(strained.cell @ (np.eye(3) + strain), scale_atoms=True)
+    followed = strained.positions.copy()
+    strained.calc = EMT()
+    BFGS(strained, logfile=None).run(fmax=1e-5)
+    moved = strained.positions - followed
+    mandel = np.einsum("iab,ab->i", MANDEL_MATRICES, strain)
+    expected = (response(atoms, EMT()).internal_strain @ mandel).reshape(-1, 3)
+    assert np.abs(expected).max() > 1e-3
+    np.testing.assert_allclose(moved - moved.mean(0), expected, atol=0.02 * np.abs(expected).max())
 
 
 def test_bulk_modulus_under_pressure():
