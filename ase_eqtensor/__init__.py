@@ -86,7 +86,10 @@ __all__ = [
     "UntrainedElementWarning",
     "VacuumWarning",
     "Waves",
+    "abaqus_material",
+    "amset_settings",
     "available_models",
+    "damask_phase",
     "elastic_summary",
     "elastic_tensor",
     "freeze",
@@ -114,6 +117,9 @@ _LATER = {
     "Optics": "analysis",
     "Screened": "screening",
     "Waves": "analysis",
+    "abaqus_material": "handover",
+    "amset_settings": "handover",
+    "damask_phase": "handover",
     "elastic_summary": "analysis",
     "elastic_tensor": "analysis",
     "freeze": "files",
@@ -142,6 +148,7 @@ if TYPE_CHECKING:  # for those who read the code without running it
         wave_indices,
     )
     from .files import freeze, load, open_collection, save, tensors_of
+    from .handover import abaqus_material, amset_settings, damask_phase
     from .reporting import report
     from .screening import Screened, screen
     from .tensors.notation import voigt_to_cartesian

@@ -65,7 +65,7 @@ def elastic_summary(stiffness: np.ndarray, atoms: Atoms) -> dict[str, float]:
 
         What needs a stable crystal is NaN for one that is not.
     """
-    elastic, structure = elastic_tensor(stiffness), _structure(atoms)
+    elastic, structure = elastic_tensor(stiffness), structure_of(atoms)
     found = scalars({STIFFNESS.name: stiffness}, atoms)
     for modulus in "kg":
         for average in ("voigt", "reuss"):
@@ -135,10 +135,11 @@ def ieee_rotation(atoms: Atoms) -> np.ndarray:
     pymatgen's reading of IEEE Standard 176-1987."""
     from pymatgen.core.tensors import Tensor
 
-    return np.array(Tensor.get_ieee_rotation(_structure(atoms)))
+    return np.array(Tensor.get_ieee_rotation(structure_of(atoms)))
 
 
-def _structure(atoms: Atoms):
+def structure_of(atoms: Atoms):
+    """pymatgen's structure of a crystal, in the same frame; its periodic directions are all."""
     from pymatgen.io.ase import AseAtomsAdaptor
 
     bare = Atoms(atoms.numbers, atoms.positions, cell=atoms.cell, pbc=True)

@@ -9,6 +9,9 @@ from ase.optimize import BFGS
 from ase.stress import full_3x3_to_voigt_6_stress, get_elasticity_tensor
 from ase.units import GPa
 from crystals import CRYSTALS
+from electromechanics import SILICON
+from pymatgen.analysis.interfaces.substrate_analyzer import SubstrateAnalyzer
+from pymatgen.io.ase import AseAtomsAdaptor
 
 from ase_eqtensor import EqTensorCalculator
 from ase_eqtensor.analysis import elastic_tensor, refractive_indices
@@ -102,3 +105,23 @@ def test_phonopy_splits_lo_from_to_by_the_lyddane_sachs_teller_relation():
     expected = squared * phonon.unit_conversion_factor**2
     assert with_field[-1] ** 2 - without[-1] ** 2 == pytest.approx(expected, rel=1e-3)
     np.testing.assert_allclose(with_field[3:5], without[3:5], rtol=1e-6)  # transverse ones stay
+
+
+def test_pymatgens_substrate_analyser_strains_a_film():
+    """(C11 + C12) e^2 per volume for a film stretched by e in both directions of (001)."""
+    film, substrate = (
+        AseAtomsAdaptor.get_structure(bulk(name, structure, a=a, cubic=True))
+        for name, structure, a in (("Si", "diamond", 5.43), ("GaP", "zincblende", 5.45))
+    )
+    match = next(
+        SubstrateAnalyzer(max_area=100).calculate(
+            film,
+            substrate,
+            elastic_tensor(SILICON.stiffness),
+            film_millers=[(0, 0, 1)],
+            substrate_millers=[(0, 0, 1)],
+        )
+    )
+    c = SILICON.stiffness
+    expected = (c[0, 0] + c[0, 1]) * (5.45 / 5.43 - 1) ** 2 * 5.43**3 / 8
+    assert match.elastic_energy == pytest.approx(expected, rel=0.01)  # eV/atom
