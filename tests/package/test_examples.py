@@ -62,3 +62,9 @@ def test_cifs_to_database(tmp_path):
 def test_fit_your_own(tmp_path):
     text = run("fit_your_own.py", tmp_path)
     assert text.count("first principles") == 8 and "safetensors" in text
+
+
+def test_sound_and_light(tmp_path):
+    text = run("sound_and_light.py", tmp_path)
+    assert "optic sign +1" in text  # as rutile is
+    assert "hardness_gpa" in text and "*ELASTIC, TYPE=ANISOTROPIC" in text
