@@ -90,8 +90,9 @@ def abaqus_material(tensors: Mapping[str, np.ndarray], atoms: Atoms, name: str =
 
 
 def _rows(values, width: int = 8) -> list[str]:
-    """Data lines of Abaqus."""
-    printed = [f"{value:.6g}" for value in values]
+    """Data lines of Abaqus; what is rounding beside the largest value is 0."""
+    least = 1e-9 * np.abs(values).max()
+    printed = [f"{value:.6g}" if abs(value) > least else "0" for value in values]
     return [", ".join(printed[i : i + width]) for i in range(0, len(printed), width)]
 
 

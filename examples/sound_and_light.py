@@ -22,7 +22,7 @@ atoms = read(sys.argv[1] if len(sys.argv) > 1 else folder / "TiO2.cif")
 (prediction,) = EqTensorCalculator().predict([atoms])
 stiffness = prediction["elasticity_tensor"]
 
-print(f"{atoms.symbols}: sound, km/s, along x, y and z, two transverse waves and a longitudinal one")
+print(f"{atoms.symbols}: sound along x, y and z, two transverse waves and a longitudinal one, km/s")
 print(sound_waves(stiffness, atoms, np.eye(3)).phase.round(2))
 
 summary = elastic_summary(stiffness, atoms)
@@ -32,4 +32,4 @@ for name in ("pugh", "hardness_gpa", "clarke_w_per_mk", "transverse_km_per_s"):
 light = Optics.of(prediction["electronic_dielectric_tensor"])
 print(f"birefringence {light.birefringence:.3f}, optic sign {light.sign:+d}")
 
-print(abaqus_material(dict(prediction), atoms, "rutile"))
+print(abaqus_material(prediction, atoms, "rutile"))
