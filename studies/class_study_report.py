@@ -80,6 +80,21 @@ def difference_table(results: Results, part: str, fraction: float = 1.0) -> str:
     return table(["arm - shared", *columns], rows)
 
 
+def ensemble_table(results: Results, part: str) -> str:
+    """Ensembles of a fold's seeds, as models are shipped: errors and paired differences."""
+    rows = []
+    for arm, (target, label) in product(ARMS, results.targets.items()):
+        errors, base = (results.ensemble_errors(a, target, part) for a in (arm, "shared"))
+        if errors.keys() == base.keys() and errors:
+            values = [error for by_crystal in errors.values() for error in by_crystal.values()]
+            difference = "{value:+.4f} [{low:+.4f}, {high:+.4f}]".format(
+                **with_interval(paired(errors, base))
+            )
+            cells = [label, arm, f"{np.median(values):.3f} / {np.mean(values):.3f}"]
+            rows.append([*cells, "-" if arm == "shared" else difference])
+    return table(["target", "arm", "median / mean", "arm - shared [95 %]"], rows)
+
+
 def detectable(results: Results, part: str) -> str:
     rows = []
     for target, label in results.targets.items():
@@ -144,10 +159,9 @@ def energy_table(results: Results, part: str) -> str:
 def family_table(results: Results) -> str:
     """Mean relative error of the stiffness on each family by networks that never saw it, and the
     paired differences to `shared`."""
-    arms = FORMS[:3]
     rows = []
     for family in LEFT_OUT:
-        runs = [Run(arm, 0, 0, family=family) for arm in arms]
+        runs = [Run(arm, 0, 0, family=family) for arm in FORMS]
         errors = [results.errors_of(run, STIFFNESS.name, "test") for run in runs]
         if None in errors:
             continue
@@ -158,8 +172,8 @@ def family_table(results: Results) -> str:
             + [f"{np.mean(list(e.values())):.3f}" for e in errors]
             + ["{value:+.4f} [{low:+.4f}, {high:+.4f}]".format(**d) for d in differences]
         )
-    columns = [f"{arm} - shared [95 %]" for arm in arms[1:]]
-    return table(["family", "crystals", *arms, *columns], rows)
+    columns = [f"{arm} - shared [95 %]" for arm in FORMS[1:]]
+    return table(["family", "crystals", *FORMS, *columns], rows)
 
 
 def _part(records: list[Record], target: str, fold: int, part: str) -> list[Record]:
@@ -236,6 +250,7 @@ def main(
     sections = {
         "Arms": arm_table(results, part),
         "Paired differences": difference_table(results, part),
+        "Ensembles of three seeds": ensemble_table(results, part),
         "What could have been seen": detectable(results, part),
         "Learning curves": learning_table(results, part),
     }

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from ase_eqtensor.quantities import QUANTITIES
+from ase_eqtensor.tensors.notation import of_symmetric
 from ase_eqtensor.train.targets.metrics import anisotropic_skill, relative_errors
 from ase_eqtensor.train.targets.permittivity import DIELECTRIC
 from ase_eqtensor.train.targets.stiffness import ELASTIC
@@ -73,6 +74,22 @@ class Results:
             return None
         predicted, true, ids = (data[f"{part}/{target}/{x}"] for x in ("predicted", "true", "id"))
         return dict(zip(ids.tolist(), relative_errors(predicted, true).tolist()))
+
+    def ensemble_errors(
+        self, arm: str, target: str, part: str
+    ) -> dict[tuple[int, int], dict[str, float]]:
+        """{(fold, 0): {id: relative error}} of the mean of logarithms over all seeds of a fold;
+        of folds that have them all."""
+        out = {}
+        for fold in FOLDS:
+            runs = [self.load(Run(arm, fold, seed)) for seed in SEEDS]
+            if None in runs:
+                continue
+            said = [of_symmetric(np.log, run[f"{part}/{target}/predicted"]) for run in runs]
+            mean = of_symmetric(np.exp, np.mean(said, axis=0))
+            errors = relative_errors(mean, runs[0][f"{part}/{target}/true"])
+            out[fold, 0] = dict(zip(runs[0][f"{part}/{target}/id"].tolist(), errors.tolist()))
+        return out
 
     def figures(self, arm: str, target: str, part: str, fraction: float = 1.0) -> dict | None:
         """Median, mean and skill, each as (mean, standard deviation) over folds and seeds."""

@@ -44,6 +44,9 @@ def label(
         bool,
         typer.Option("--force-constants", help="Those of all displacements, too, as at Gamma."),
     ] = False,
+    internal_strain: Annotated[
+        bool, typer.Option("--internal-strain", help="Where the ions go under strain, too.")
+    ] = False,
     workers: Workers = 1,
     backend: Backend = "local",
     address: Address = None,
@@ -69,6 +72,7 @@ def label(
             volume_ratios=volume_ratios or (),
             ratios_each=ratios_each,
             force_constants=force_constants,
+            internal_strain=internal_strain,
             workers=workers,
             backend=backend,
             address=address,

@@ -29,6 +29,13 @@ class Labelled(NamedTuple):
     new: int
 
 
+class Further(NamedTuple):
+    """What labels have beside stiffnesses, see `label`."""
+
+    force_constants: bool
+    internal_strain: bool
+
+
 def label(
     crystals: Sequence[Crystal],
     output: Path,
@@ -38,6 +45,7 @@ def label(
     volume_ratios: Sequence[float] = (),
     ratios_each: int | None = None,
     force_constants: bool = False,
+    internal_strain: bool = False,
     workers: int = 1,
     backend: str = "local",
     address: str | None = None,
@@ -53,6 +61,7 @@ def label(
         volume_ratios: of the strained copies to the relaxed crystal.
         ratios_each: how many of them each crystal gets; None for all.
         force_constants: whether new labels of relaxed crystals have those of all displacements.
+        internal_strain: whether new labels say where the ions go.
         workers, backend, address: as in `in_parallel`.
         progress: is told the number of crystals done and in all.
 
@@ -71,6 +80,7 @@ def label(
     }
     output = Path(output)
     known = {LABELS.key(entry): entry for entry in LABELS.begin_or_resume(output, header)}
+    wanted_too = Further(force_constants, internal_strain)
     tasks = []
     for crystal in crystals:
         count = len(volume_ratios) if ratios_each is None else ratios_each
@@ -79,7 +89,7 @@ def label(
         relaxed = known.get((crystal.dataset, crystal.id, RELAXED))
         if missing and not (relaxed and "error" in relaxed):
             start = relaxed and Label(**relaxed)
-            tasks.append((crystal, missing, start, force_constants, name, level_of_theory))
+            tasks.append((crystal, missing, start, wanted_too, name, level_of_theory))
     failures = sum("error" in entry for entry in known.values())
     new = 0
     with output.open("ab") as stream:
@@ -98,7 +108,7 @@ def _label_crystal(
     crystal: Crystal,
     volume_ratios: Sequence[float],
     start: Label | None,
-    force_constants: bool,
+    further: Further,
     name: str,
     level_of_theory: str,
 ) -> list[Label | dict]:
@@ -120,8 +130,9 @@ def _label_crystal(
             if ratio != RELAXED:
                 found = relax(at_volume(relaxed.crystal, ratio), potential, fixed_cell=True)
                 found = found._replace(converged=found.converged and relaxed.converged)
-            result = response(found.crystal, potential, force_constants and ratio == RELAXED)
-            entries.append(_label(found, result, origin, ratio, growth, begun))
+            constants = further.force_constants and ratio == RELAXED
+            result = response(found.crystal, potential, constants)
+            entries.append(_label(found, result, origin, ratio, growth, begun, further))
         except Exception as error:  # calculators raise whatever a crystal leads them to
             text = f"{type(error).__name__}: {error}"
             entries.append(origin | {"volume_ratio": ratio, "error": text})
@@ -137,6 +148,7 @@ def _label(
     volume_ratio: float,
     relaxed_volume_ratio: float,
     begun: float,
+    further: Further,
 ) -> Label:
     """The label of a crystal with relaxed ions; `begun` is when work on it began."""
     atoms = relaxed.crystal.atoms
@@ -158,4 +170,5 @@ def _label(
         evaluations=relaxed.evaluations + result.evaluations,
         seconds=time.process_time() - begun,
         force_constants=None if result.force_constants is None else result.force_constants.tolist(),
+        internal_strain=result.internal_strain.tolist() if further.internal_strain else None,
     )

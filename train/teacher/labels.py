@@ -26,6 +26,7 @@ DIGITS = {
     "cell": 5,
     "positions": 5,
     "force_constants": 3,
+    "internal_strain": 3,
 }
 SIGNIFICANT = 4  # digits of all other numbers
 
@@ -52,6 +53,7 @@ class Label:
     stress_gpa: (6,), GPa, Voigt order, positive under tension; about 0 for the relaxed crystal.
     evaluations: of forces and stress; seconds: of one process.
     force_constants: (3 P, 3 P), eV/Å^2, of all displacements at Gamma; None if not asked for.
+    internal_strain: (3 P, 6), Å, see `Response`; None if not asked for.
     """
 
     id: str
@@ -73,6 +75,7 @@ class Label:
     evaluations: int
     seconds: float
     force_constants: list[list[float]] | None = None
+    internal_strain: list[list[float]] | None = None
 
     @property
     def atoms(self) -> Atoms:
@@ -107,7 +110,7 @@ class Label:
 
 
 _NAMES = frozenset(field.name for field in fields(Label))
-_OPTIONAL = {"force_constants"}
+_OPTIONAL = {"force_constants", "internal_strain"}
 
 
 def _key(entry: dict) -> Key:

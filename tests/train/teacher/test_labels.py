@@ -100,6 +100,17 @@ def test_copies_can_be_added(tmp_path, whole):
         assert np.abs(difference).max() < 0.1
 
 
+def test_labels_say_where_the_ions_go_if_asked(tmp_path, whole):
+    crystal = Crystal("hcp", "", "Cu", bulk("Cu", "hcp", a=2.6, c=4.1))
+    label([crystal], tmp_path / "a.jsonl", *EMT, internal_strain=True, force_constants=True)
+    (found,) = read_labels(tmp_path / "a.jsonl")
+    moved = np.array(found.internal_strain)
+    assert moved.shape == (6, 6) and np.shape(found.force_constants) == (6, 6)
+    assert np.abs(moved).max() > 0.1
+    np.testing.assert_allclose(moved[:3], -moved[3:], atol=1e-3)
+    assert read_labels(whole)[0].internal_strain is None
+
+
 def test_workers_write_the_same(tmp_path, whole):
     path = tmp_path / "a.jsonl"
     label([METALS[0], IRON, METALS[1]], path, *EMT, volume_ratios=(0.9, 1.05), workers=2)
