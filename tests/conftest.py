@@ -43,7 +43,7 @@ def tolerance(dtype):
     return 1e-5 if dtype == torch.float32 else 1e-10
 
 
-@pytest.fixture(scope="session", params=["shared", "gate", "full"])
+@pytest.fixture(scope="session", params=["shared", "gate", "local", "full"])
 def class_mode(request):
     return request.param
 

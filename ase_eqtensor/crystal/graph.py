@@ -20,8 +20,7 @@ class CrystalGraph:
     """One crystal as the network sees it. Edges are sorted by receiving atom.
 
     numbers     (N,) int64 atomic numbers
-    site_class  (N,) int64 index into crystal.site_classes.SITE_CLASSES, or (N, classes) shares of
-                these for a network with gates
+    site_class  (N,) int64 index into crystal.site_classes.SITE_CLASSES
     sender      (E,) int64 neighbour b of each edge
     degree      (N,) int64 number of edges that each atom a receives
     vector      (E, 3) float64 r_b - r_a in Å, Cartesian frame of the atoms

@@ -1,15 +1,15 @@
 """Weights with a class index: one weight tensor for every site-symmetry class of the receiver.
 
 A weight w of the message and update functions becomes w^k, where k is the class of the receiving
-atom. Three ways to build w^k from parameters:
+atom. Four ways to build w^k from parameters:
 
     shared   w^k = w                              no classes
     gate     w^k = w * (1 + g^k)                  a factor per class, path and channel
+    local    w * (1 + sum_k p^k g^k)              factors mixed by what surroundings tell of classes
     full     w^k separate for every class         the literal form
 
-Class labels are invariants of the crystal, so every mode keeps equivariance. A gate also takes
-shares of classes, invariants, too, by which the factors are mixed: of an atom whose surroundings
-are nearly those of a class, say (studies/local_classes.py).
+Class labels, and the shares p^k that surroundings tell (local_classes.py), are invariants of the
+crystal, so every mode keeps equivariance.
 """
 
 from typing import Literal, get_args
@@ -19,8 +19,9 @@ from torch import nn
 
 from .members import DEVICE, DTYPE, map_channels, split_members
 
-ClassMode = Literal["shared", "gate", "full"]
+ClassMode = Literal["shared", "gate", "local", "full"]
 CLASS_MODES = get_args(ClassMode)
+GATED = ("gate", "local")
 
 
 class ClassWeights(nn.Module):
@@ -45,7 +46,7 @@ class ClassWeights(nn.Module):
         if mode == "full":
             initial = initial.expand(members, classes, *shape).clone()
         self.weight = nn.Parameter(initial)
-        if mode == "gate":
+        if mode in GATED:
             factors = (members, classes, *shape[:-2], 1, shape[-1])
             self.gate = nn.Parameter(torch.zeros(factors, dtype=DTYPE, device=DEVICE))
 
@@ -53,19 +54,20 @@ class ClassWeights(nn.Module):
         """Weights (members, classes, *shape), or (members, 1, *shape) if all classes share one."""
         if self.mode == "gate":
             return self.weight * (1 + self.gate)
-        return self.weight
+        return self.weight  # of local ones what is common to all shares
 
     def factors(self, site_class: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor | None]:
-        """The weights of atoms of the classes `site_class` (N,), or, for gates, with shares (N,
-        classes) of them, in two factors.
+        """The weights of atoms of the classes `site_class` (N,) or, for "local", with shares (N,
+        members, classes) of them, in two factors.
 
-        The first is shaped as `table` gives it. The second, for gates, is (N, members, ..., C) and
-        multiplies the output channels, which is cheaper than a weight for every atom; else None.
+        The first is shaped as `table` gives it. The second, for factors by class, is (N, members,
+        ..., C) and multiplies the output channels, which is cheaper than a weight for every atom;
+        else None.
         """
+        if self.mode == "local":
+            mixed = torch.einsum("nmk,mk...->nm...", site_class.to(self.gate), self.gate)
+            return self.weight, 1 + mixed.squeeze(-2)
         if self.mode == "gate":
-            if site_class.dim() == 2:
-                mixed = torch.tensordot(site_class.to(self.gate), self.gate, dims=([1], [1]))
-                return self.weight, 1 + mixed.squeeze(-2)
             return self.weight, 1 + self.gate[:, site_class].squeeze(-2).transpose(0, 1)
         return self.table(), None
 

@@ -1,7 +1,7 @@
 """The network: crystals in, physically valid response tensors out."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from typing import NamedTuple
 
@@ -18,6 +18,7 @@ from .classes import ClassMode
 from .convolution import EdgeBasis, blocks_by_l
 from .elements import Descriptors, ElementEmbedding
 from .interaction import Interaction
+from .local_classes import LocalClasses
 from .members import split_members
 from .readout import Readout, crystal_mean
 from .rest import RestDistance
@@ -129,6 +130,8 @@ class TensorNetwork(nn.Module):
         )
         if a.densities:
             self.rest = RestDistance(a.members)
+        if a.class_mode == "local":
+            self.local = LocalClasses(a.cutoff, a.members)
         # no buffers here: casting the network must not cost the tensor algebra its float64
 
     @classmethod
@@ -152,6 +155,8 @@ class TensorNetwork(nn.Module):
             return self._read(graph)
 
     def _read(self, graph: GraphBatch) -> "Reading":
+        if self.architecture.class_mode == "local":
+            graph = replace(graph, site_class=self.local(graph))
         element = self.element(graph.numbers)
         edges = self.edges(graph, element.dtype)
         features = element

@@ -40,13 +40,18 @@ class Surroundings(NamedTuple):
         radius = torch.from_numpy(covalent_radii).to(graph.vector.device)[graph.numbers]
         sender, receiver = graph.sender, graph.receiver
         length = graph.vector.norm(dim=1)
-        fading = ((length / cutoff - SWITCH) / (1 - SWITCH)).clamp(0, 1)
-        fading = 1 - fading**3 * (10 - 15 * fading + 6 * fading**2)
+        fade = fading(length / cutoff)
         relative = length / (radius[receiver] + radius[sender])
-        weight = fading * relative**-POWER
+        weight = fade * relative**-POWER
         unlike = graph.numbers[receiver] != graph.numbers[sender]
         weights = torch.stack([weight, weight * unlike], dim=1)
         sums = weights.new_zeros(len(radius), 2).index_add(0, receiver, weights)
         total = sums[:, 0] + FAINTEST
         of_atoms = torch.stack([total.log() / -POWER, sums[:, 1] / total], dim=1)
-        return cls(relative, fading, *crystal_mean(of_atoms, graph).T)
+        return cls(relative, fade, *crystal_mean(of_atoms, graph).T)
+
+
+def fading(share: torch.Tensor) -> torch.Tensor:
+    """From 1 to 0, smoothly, where a length over that at which neighbours end reaches 1."""
+    beyond = ((share - SWITCH) / (1 - SWITCH)).clamp(0, 1)
+    return 1 - beyond**3 * (10 - 15 * beyond + 6 * beyond**2)

@@ -1,8 +1,9 @@
 """Wigner 3j symbols of real spherical harmonics, as e3nn defines them.
 
 e3nn is the authority on signs and order (M. Geiger and T. Smidt, arXiv:2207.09453). Importing its
-o3 module takes as long as all of a first prediction, so the symbols up to l = 4 are kept in a
-file, which `write_table` makes, and e3nn is imported only for others.
+o3 module takes as long as all of a first prediction, so the symbols up to l = 4, and those that
+harmonics up to 8 need, are kept in a file, which `write_table` makes, and e3nn is imported only for
+others.
 
 What is cached is made outside inference mode, because training may follow a prediction in the same
 process and cannot use inference tensors.
@@ -19,6 +20,7 @@ import torch
 
 TABLE = Path(__file__).with_suffix(".npz")
 LMAX = 4
+HARMONICS = 8  # the largest degree of harmonics, which a chain of symbols leads to
 
 
 @cache
@@ -75,11 +77,12 @@ def _from_e3nn(l1: int, l2: int, l3: int) -> torch.Tensor:
 
 
 def write_table() -> None:
-    """Write the symbols with all l up to `LMAX`."""
-    triples = (
+    """Write the symbols with all l up to `LMAX`, and those of the harmonics' recursion."""
+    triples = [
         (l1, l2, l3)
         for l1, l2, l3 in product(range(LMAX + 1), repeat=3)
         if abs(l1 - l2) <= l3 <= l1 + l2
-    )
+    ]
+    triples += [(l - 1, 1, l) for l in range(LMAX + 1, HARMONICS + 1)]
     symbols: dict[str, Any] = {"{},{},{}".format(*d): _from_e3nn(*d).numpy() for d in triples}
     np.savez_compressed(TABLE, **symbols)

@@ -86,7 +86,7 @@ def test_defaults_of_torch_play_no_role(weights, setting, precision):
 
 
 @pytest.mark.parametrize("setting", ELSEWHERE)
-@pytest.mark.parametrize("class_mode", ["shared", "gate", "full"])
+@pytest.mark.parametrize("class_mode", ["shared", "gate", "local", "full"])
 def test_a_network_starts_from_the_same_weights(setting, class_mode):
     expected = tiny_network(class_mode=class_mode).state_dict()
     with ELSEWHERE[setting]():

@@ -28,7 +28,7 @@ def edit_card(path, **changes):
     path.with_suffix(".json").write_text(json.dumps(card))
 
 
-@pytest.mark.parametrize("class_mode", ["shared", "gate", "full"])
+@pytest.mark.parametrize("class_mode", ["shared", "gate", "local", "full"])
 def test_round_trip(tmp_path, class_mode):
     network = tiny_network(class_mode=class_mode)
     path = save_model(network, card(), tmp_path / "new" / "mine")

@@ -139,7 +139,8 @@ def test_classes_matter_in_every_mode_that_has_them(network, class_mode):
     with torch.no_grad():
         a, b = (network(collate([replace(graph, site_class=k)])) for k in (graph.site_class, other))
     change = max(relative(a[name].numpy(), b[name].numpy()) for name in TENSORS)
-    assert change == 0 if class_mode == "shared" else change > 1e-3
+    of_the_crystal = class_mode in ("gate", "full")
+    assert change > 1e-3 if of_the_crystal else change == 0
 
 
 def test_all_class_modes_start_from_the_same_network():

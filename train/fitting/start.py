@@ -1,5 +1,5 @@
-"""Where a training begins: a network that knows no tensor yet but the size of the usual ones, and
-how far the neighbours are in crystals at rest."""
+"""Where a training begins: a network that knows no tensor yet but the size of the usual ones, how
+far the neighbours are in crystals at rest, and of what site symmetry their surroundings tell."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -7,18 +7,21 @@ from dataclasses import replace
 import numpy as np
 import torch
 from rich.progress import track
-from torch.nn.functional import huber_loss
+from torch.nn.functional import cross_entropy, huber_loss
 
+from ase_eqtensor.network.local_classes import LocalClasses, invariants
 from ase_eqtensor.network.model import Architecture, TensorNetwork
 from ase_eqtensor.network.rest import RestDistance
 from ase_eqtensor.network.scaling import Scaling
 from ase_eqtensor.network.surroundings import Surroundings
 from ase_eqtensor.quantities import Head, heads
+from ase_eqtensor.train.fitting.noise import shaken
 from ase_eqtensor.train.fitting.samples import Sample, loader, training_loader
 from ase_eqtensor.train.recipes.recipe import Recipe
 from ase_eqtensor.train.targets import DATASETS, Target
 
 RATE, DECAY, CLIP = 3e-3, 0.1, 1.0  # of fitting the distances at rest
+CLASS_STEPS, CLASS_ATOMS, CLASS_RATE = 1500, 1024, 5e-3  # of fitting classes to surroundings
 OUTLIER = 0.01  # of a logarithm, from which on errors count linearly: not all crystals are at rest
 
 
@@ -38,7 +41,34 @@ def untrained(samples: Sequence[Sample], recipe: Recipe, progress: bool = False)
     network = TensorNetwork(replace(architecture, reference=reference))
     if rest is not None:
         network.rest = rest
+    if architecture.class_mode == "local":
+        teach_classes(network.local, [s for s in samples if s.record.at_rest], recipe, progress)
     return network
+
+
+def teach_classes(
+    local: LocalClasses, samples: Sequence[Sample], recipe: Recipe, progress: bool
+) -> None:
+    """Fit `local` to the site symmetry of crystals at rest, as they are and shaken as the recipe
+    shakes them; without any crystal it stays as it is."""
+    if not samples:
+        return
+    random = torch.Generator().manual_seed(recipe.seed)
+    batches = [batch.graph for batch in loader(samples, 64)]
+    moved = [shaken(graph, recipe.noise, random) for graph in batches] if recipe.noise else []
+    told = torch.cat([invariants(graph, local.cutoff) for graph in batches + moved]).float()
+    labels = torch.cat([graph.site_class for graph in batches + batches[: len(moved)]])
+    local.middle.copy_(told.mean(0).expand_as(local.middle))
+    local.width.copy_(told.std(0).clamp(min=1e-6).expand_as(local.width))
+    local.classes.requires_grad_(True)
+    optimizer = torch.optim.Adam(local.classes.parameters(), CLASS_RATE)
+    for _ in track(range(CLASS_STEPS), "classes of surroundings", disable=not progress):
+        chosen = torch.randint(len(told), (CLASS_ATOMS,), generator=random)
+        loss = cross_entropy(local.logits(told[chosen])[:, 0], labels[chosen])
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    local.requires_grad_(False)
 
 
 def teach_rest(

@@ -9,7 +9,7 @@ from training import records, small_recipe
 from ase_eqtensor.crystal.graph import build_graph, collate
 from ase_eqtensor.crystal.site_classes import SITE_CLASSES
 from ase_eqtensor.train.fitting.fit import prepare_parts
-from ase_eqtensor.train.fitting.module import hide_classes, shaken
+from ase_eqtensor.train.fitting.noise import hide_classes, shaken
 from ase_eqtensor.train.fitting.samples import loader
 from ase_eqtensor.train.folds import split
 
