@@ -24,12 +24,12 @@ KG_PER_M3 = units._amu * 1e30  # of 1 amu/Å^3
 F_PER_M = units._e * 1e10  # of 1 e/(V Å)
 # xx yy zz xy xz yz, Abaqus's order of strains, as Voigt indices
 ABAQUS = [0, 1, 2, 5, 4, 3]
-# DAMASK's lattices that can be elastic: system and centring -> name, constants by Voigt indices
+# DAMASK's lattices that can be elastic: system and centring -> name, Voigt indices of constants
 DAMASK = {
-    ("cubic", "F"): ("cF", ("11", "12", "44")),
-    ("cubic", "I"): ("cI", ("11", "12", "44")),
-    ("hexagonal", "P"): ("hP", ("11", "12", "13", "33", "44")),
-    ("tetragonal", "I"): ("tI", ("11", "12", "13", "33", "44", "66")),
+    ("cubic", "F"): ("cF", (11, 12, 44)),
+    ("cubic", "I"): ("cI", (11, 12, 44)),
+    ("hexagonal", "P"): ("hP", (11, 12, 13, 33, 44)),
+    ("tetragonal", "I"): ("tI", (11, 12, 13, 33, 44, 66)),
 }
 
 
@@ -125,7 +125,7 @@ def damask_phase(stiffness: np.ndarray, atoms: Atoms) -> dict:
             f"{atoms.symbols}: the point group {symmetry.point_group} has a seventh constant, C16, "
             "which DAMASK does not know"
         )
-    hooke = {f"C_{i}{j}": float(c[int(i) - 1, int(j) - 1]) for i, j in constants}
+    hooke = {f"C_{ij}": float(c[ij // 10 - 1, ij % 10 - 1]) for ij in constants}
     phase: dict = {"lattice": lattice}
     if lattice in ("hP", "tI"):
         phase["c/a"] = _ratio(atoms)

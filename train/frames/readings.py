@@ -37,7 +37,7 @@ def readings(atoms: Atoms, written: np.ndarray) -> list[Reading]:
     form = PIEZOELECTRIC.form
     symmetry = analyse(atoms)
     given = PIEZOELECTRIC.from_ase(written)
-    size = np.linalg.norm(given)
+    size = float(np.linalg.norm(given))
     found: list[Reading] = []
     for rotation in _frames(atoms, symmetry.point_group):
         turned = form.rotate(given, rotation)

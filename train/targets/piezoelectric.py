@@ -53,7 +53,7 @@ class PiezoelectricTarget(TensorTarget):
 
 def _curate(record: Record) -> Record | Rejection:
     targets, deviation = projected(record, (PIEZOELECTRIC,))
-    size = np.linalg.norm(PIEZOELECTRIC.from_ase(record.targets[PIEZOELECTRIC.name]))
+    size = np.linalg.norm(PIEZOELECTRIC.from_ase(np.asarray(record.targets[PIEZOELECTRIC.name])))
     if deviation > FRAME and deviation * size > NOISE:
         return record.rejected(f"wrong frame: {deviation:.0%} of the tensor breaks the point group")
     return replace(record, targets=targets, frame_deviation=deviation)

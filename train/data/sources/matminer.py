@@ -61,6 +61,12 @@ class MatminerSource(Source):
                     for row in _rows(tar, archive, file):
                         yield self._record(dataset, row, parse)
 
+    def piezoelectric(self) -> Iterator[Record]:
+        """Yield the readable piezoelectric rows, whatever their frame. Raises as `records`."""
+        for row in self.records():
+            if isinstance(row, Record) and PIEZOELECTRIC.name in row.targets:
+                yield row
+
     def _record(self, dataset: str, row: dict, parse: Callable) -> Record | Rejection:
         try:
             atoms, targets = parse(row)
