@@ -161,19 +161,19 @@ def family_table(results: Results) -> str:
     paired differences to `shared`."""
     rows = []
     for family in LEFT_OUT:
-        runs = [Run(arm, 0, 0, family=family) for arm in FORMS]
-        errors = [results.errors_of(run, STIFFNESS.name, "test") for run in runs]
-        if None in errors:
+        errors = [results.errors_without(arm, family) for arm in FORMS]
+        if not all(errors):
             continue
-        base, *others = ({(0, 0): by_crystal} for by_crystal in errors)
+        base, *others = errors
         differences = [with_interval(paired(other, base)) for other in others]
+        means = [np.mean([list(e.values()) for e in by_seed.values()]) for by_seed in errors]
         rows.append(
-            [family, str(len(errors[0]))]
-            + [f"{np.mean(list(e.values())):.3f}" for e in errors]
+            [family, str(len(next(iter(base.values())))), str(min(map(len, errors)))]
+            + [f"{mean:.3f}" for mean in means]
             + ["{value:+.4f} [{low:+.4f}, {high:+.4f}]".format(**d) for d in differences]
         )
     columns = [f"{arm} - shared [95 %]" for arm in FORMS[1:]]
-    return table(["family", "crystals", *FORMS, *columns], rows)
+    return table(["family", "crystals", "seeds", *FORMS, *columns], rows)
 
 
 def _part(records: list[Record], target: str, fold: int, part: str) -> list[Record]:

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from ase_eqtensor.quantities import QUANTITIES
+from ase_eqtensor.quantities.stiffness import STIFFNESS
 from ase_eqtensor.tensors.notation import of_symmetric
 from ase_eqtensor.train.targets.metrics import anisotropic_skill, relative_errors
 from ase_eqtensor.train.targets.permittivity import DIELECTRIC
@@ -66,6 +67,12 @@ class Results:
             if by_crystal is not None:
                 out[fold, seed] = by_crystal
         return out
+
+    def errors_without(self, arm: str, family: str) -> dict[tuple[int, int], dict[str, float]]:
+        """{(0, seed): {id: relative error}} of stiffnesses of a family by networks without it."""
+        runs = {seed: Run(arm, 0, seed, family=family) for seed in SEEDS}
+        errors = {seed: self.errors_of(run, STIFFNESS.name, "test") for seed, run in runs.items()}
+        return {(0, seed): of_run for seed, of_run in errors.items() if of_run is not None}
 
     def errors_of(self, run: Run, target: str, part: str) -> dict[str, float] | None:
         """{id: relative error} of a run, None if it does not exist."""

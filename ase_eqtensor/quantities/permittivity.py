@@ -7,6 +7,7 @@ import torch
 
 from ..tensors.directional import permittivity_along
 from ..tensors.forms import SYMMETRIC
+from ..tensors.optics import Optics
 from .base import POLAR, Density, Display, Head, Quantity, Scalar, Series, Surface
 
 ELECTRONIC_NAME, TOTAL_NAME = "electronic_dielectric_tensor", "dielectric_tensor"
@@ -34,6 +35,11 @@ def refractive_indices(permittivity: np.ndarray) -> np.ndarray:
 
 def _refractive_index(permittivity: np.ndarray, _: Density) -> np.ndarray:
     return refractive_indices(permittivity).mean(axis=-1)
+
+
+def _birefringence(permittivity: np.ndarray, _: Density) -> np.ndarray:
+    """Greatest difference between the indices of two waves along one direction."""
+    return Optics.of(permittivity).birefringence
 
 
 def _susceptibility(tensors: Mapping[str, np.ndarray]) -> np.ndarray | None:
@@ -113,6 +119,7 @@ ELECTRONIC = Quantity(
     scalars=(
         Scalar("eps_inf", "ε∞, trace / 3", "eps_inf", "", _trace_third, 1.0, headline=True),
         Scalar("refractive_index", "Refractive index, mean", "n", "", _refractive_index, 1.0),
+        Scalar("birefringence", "Birefringence", "Δn", "", _birefringence),
     ),
     series=(Series("Principal refractive indices", 3, refractive_indices),),
     surfaces=_ellipsoid("electronic-dielectric-tensor", _ELECTRONIC_TITLE),
