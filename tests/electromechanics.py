@@ -5,8 +5,9 @@ from typing import NamedTuple
 import numpy as np
 from ase import units
 
+from ase_eqtensor.quantities.piezoelectric import PIEZOELECTRIC
 from ase_eqtensor.tensors.electromechanical import C_PER_M2
-from ase_eqtensor.tensors.notation import GPA
+from ase_eqtensor.tensors.notation import GPA, rotate_stiffness
 
 
 class Measured(NamedTuple):
@@ -17,6 +18,15 @@ class Measured(NamedTuple):
     piezoelectric: np.ndarray
     permittivity: np.ndarray
     density: float
+
+    def turned(self, q: np.ndarray) -> "Measured":
+        """The crystal rotated by the orthogonal Q (3, 3)."""
+        return Measured(
+            rotate_stiffness(self.stiffness, q),
+            PIEZOELECTRIC.rotate(self.piezoelectric, q),
+            q @ self.permittivity @ q.T,
+            self.density,
+        )
 
 
 def measured(

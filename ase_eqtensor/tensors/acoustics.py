@@ -17,6 +17,7 @@ from typing import NamedTuple
 import numpy as np
 from ase import units
 
+from .directional import unit_vectors
 from .electromechanical import EPS_0
 from .notation import voigt_columns_to_cartesian, voigt_to_cartesian
 
@@ -68,11 +69,7 @@ def waves(
     """
     if (piezoelectric is None) != (permittivity is None):
         raise ValueError("piezoelectric stiffening needs both e and the permittivity")
-    directions = np.asarray(directions, dtype=float)
-    length = np.linalg.norm(directions, axis=-1, keepdims=True)
-    if not (length > 0).all():
-        raise ValueError("a direction of length zero (or NaN) points nowhere")
-    n = directions / length
+    n = unit_vectors(directions)
     c = voigt_to_cartesian(stiffness)
     density = np.asarray(density, dtype=float)[..., None, None]
     # Gamma and its gradient by n: (..., N, 3, 3) and (..., N, 3, 3, 3; the last by which component)

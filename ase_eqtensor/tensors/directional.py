@@ -42,7 +42,7 @@ def youngs_modulus(stiffness: np.ndarray, directions: np.ndarray) -> np.ndarray:
         stiffness: (6, 6), Voigt order xx yy zz yz xz xy; the result has its unit.
         directions: (..., 3).
     """
-    n = _unit(directions)
+    n = unit_vectors(directions)
     return 1 / np.einsum(
         "...i,...j,...k,...l,ijkl", n, n, n, n, compliance_cartesian(stiffness), optimize=True
     )
@@ -57,7 +57,7 @@ def linear_compressibility(stiffness: np.ndarray, directions: np.ndarray) -> np.
         stiffness: (6, 6), Voigt order xx yy zz yz xz xy; the result has the inverse of its unit.
         directions: (..., 3).
     """
-    n = _unit(directions)
+    n = unit_vectors(directions)
     return _quadratic_form(np.einsum("ijkk", compliance_cartesian(stiffness)), n)
 
 
@@ -72,7 +72,7 @@ def shear_modulus(stiffness: np.ndarray, directions: np.ndarray) -> tuple[np.nda
         stiffness: (6, 6), Voigt order xx yy zz yz xz xy; the results have its unit.
         directions: (..., 3), normals of the planes.
     """
-    n = _unit(directions)
+    n = unit_vectors(directions)
     contracted = 4 * np.einsum("...i,...k,ijkl->...jl", n, n, compliance_cartesian(stiffness))
     plane = _perpendicular(n)
     inverse = np.linalg.eigvalsh(plane @ contracted @ np.swapaxes(plane, -1, -2))
@@ -87,7 +87,7 @@ def permittivity_along(permittivity: np.ndarray, directions: np.ndarray) -> np.n
         permittivity: (3, 3), relative, symmetric.
         directions: (..., 3).
     """
-    return _quadratic_form(np.asarray(permittivity, dtype=float), _unit(directions))
+    return _quadratic_form(np.asarray(permittivity, dtype=float), unit_vectors(directions))
 
 
 def longitudinal_piezoelectric(tensor: np.ndarray, directions: np.ndarray) -> np.ndarray:
@@ -98,7 +98,7 @@ def longitudinal_piezoelectric(tensor: np.ndarray, directions: np.ndarray) -> np
             its unit.
         directions: (*D, 3).
     """
-    n = _unit(directions)
+    n = unit_vectors(directions)
     form = voigt_columns_to_cartesian(tensor)
     return np.einsum("...ijk,ni,nj,nk->...n", form, *[n.reshape(-1, 3)] * 3, optimize=True).reshape(
         *form.shape[:-3], *n.shape[:-1]
@@ -115,7 +115,7 @@ def greatest_longitudinal(tensors: np.ndarray) -> np.ndarray:
     form = voigt_columns_to_cartesian(tensors)
     form = (form + np.moveaxis(form, 1, 2) + np.moveaxis(form, 1, 3)) / 3
     shift = 2 * np.linalg.norm(form.reshape(len(form), 27), axis=1)[:, None, None]
-    n = np.broadcast_to(_unit(_START), (len(form), *_START.shape))
+    n = np.broadcast_to(unit_vectors(_START), (len(form), *_START.shape))
     for _ in range(CLIMB):
         uphill = np.einsum("bijk,bnj,bnk->bni", form, n, n, optimize=True) + shift * n
         n = uphill / np.maximum(np.linalg.norm(uphill, axis=-1, keepdims=True), 1e-300)
@@ -127,7 +127,8 @@ def _quadratic_form(matrix: np.ndarray, n: np.ndarray) -> np.ndarray:
     return np.einsum("...i,ij,...j", n, matrix, n)
 
 
-def _unit(directions: np.ndarray) -> np.ndarray:
+def unit_vectors(directions: np.ndarray) -> np.ndarray:
+    """Directions (..., 3) divided by their length. Raises ValueError for one without length."""
     directions = np.asarray(directions, dtype=float)
     length = np.linalg.norm(directions, axis=-1, keepdims=True)
     if not (length > 0).all():

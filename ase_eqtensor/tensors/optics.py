@@ -12,6 +12,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from .directional import unit_vectors
+
 ISOTROPIC = 1e-6  # relative difference of two indices below which they are the same
 
 
@@ -91,11 +93,7 @@ def wave_indices(permittivity: np.ndarray, directions: np.ndarray) -> np.ndarray
         permittivity: (..., 3, 3).
         directions: (N, 3), of any length but zero.
     """
-    n = np.asarray(directions, dtype=float)
-    length = np.linalg.norm(n, axis=-1, keepdims=True)
-    if not (length > 0).all():
-        raise ValueError("a direction of length zero (or NaN) points nowhere")
-    n = n / length
+    n = unit_vectors(directions)
     across = np.eye(3) - n[:, :, None] * n[:, None, :]
     inverse = np.linalg.inv(np.asarray(permittivity, dtype=float))[..., None, :, :]
     section = np.linalg.eigvalsh(across @ inverse @ across)[..., 1:]
