@@ -176,6 +176,22 @@ def family_table(results: Results) -> str:
     return table(["family", "crystals", "seeds", *FORMS, *columns], rows)
 
 
+def run_table(results: Results, part: str) -> str:
+    """Every run that exists: what it was, how long it took, and its errors."""
+    rows = []
+    for run in results.plan.runs:
+        facts = results.facts(run)
+        if facts is None:
+            continue
+        cells = [run.name, str(results.plan.epochs[run.fraction]), f"{facts['minutes']:.1f}"]
+        for target in results.targets:
+            errors = list((results.errors_of(run, target, part) or {}).values())
+            cells.append(f"{np.median(errors):.3f} / {np.mean(errors):.3f}")
+        rows.append([*cells, str(facts["train"])])
+    names = [f"{name} median / mean" for name in results.targets.values()]
+    return table(["run", "epochs", "minutes", *names, "training rows"], rows)
+
+
 def _part(records: list[Record], target: str, fold: int, part: str) -> list[Record]:
     return [r for r in getattr(split(records, fold), part) if r.dataset == TARGETS[target]]
 
@@ -270,6 +286,8 @@ def main(
     if plan_name == "taught" and part == "test":
         families = Results(Path(f"{folder}-families"), PLANS["families"])
         sections["Families left out of training, stiffness"] = family_table(families)
+        sections["Every run without a family"] = run_table(families, part)
+    sections["Every run"] = run_table(results, part)
     text = f"<!-- written by studies/class_study_report.py: {part} parts of folds 0, 1, 2 -->\n"
     text += "".join(f"\n## {title}\n\n{body}" for title, body in sections.items())
     (output / f"tables-{part}.md").write_text(text)
