@@ -110,11 +110,18 @@ class ReferenceConvolution(nn.Module):
 
     def _weights(self, edges: EdgeList, graph: GraphBatch) -> torch.Tensor:
         """Radial functions of every path and channel, (E, weights of the product)."""
-        table = {li: weights.table()[0] * self.norm for li, weights in self.filters.items()}
+        table, gain = {}, {}
+        for li, weights in self.filters.items():
+            common, gain[li] = weights.factors(graph.site_class)
+            table[li] = common[0] * self.norm
         # e3nn couples li and lf, `Convolution` lf and li, which differ in sign if their sum is odd
         rows = torch.cat(
             [(-1) ** (li + lf + lo) * table[str(li)][:, i] for li, i, lf, lo in self.paths], 2
         )
-        if len(rows) == 1:
-            return edges.radial @ rows[0]
-        return torch.einsum("en,enc->ec", edges.radial, rows[graph.site_class[edges.receiver]])
+        if len(rows) > 1:
+            return torch.einsum("en,enc->ec", edges.radial, rows[graph.site_class[edges.receiver]])
+        radial = edges.radial @ rows[0]
+        if None in gain.values():
+            return radial
+        factors = torch.cat([gain[str(li)][:, 0, i] for li, i, _, _ in self.paths], 1)
+        return radial * factors[edges.receiver]
