@@ -39,9 +39,7 @@ def test_errors_are_relative_above_and_absolute_below():
 def test_it_is_trained_and_scored_beside_zero(tmp_path):
     crystals = [bulk(pair, "zincblende", a=4.5 + i / 40) for i, pair in enumerate(PAIRS)]
     records = [
-        curate(
-            Record(atoms, "piezoelectric", "test", pair, {PIEZOELECTRIC.name: zincblende(0.6)})
-        )
+        curate(Record(atoms, "piezoelectric", "test", pair, {PIEZOELECTRIC.name: zincblende(0.6)}))
         for pair, atoms in zip(PAIRS, crystals)
     ]
     write_database(tmp_path / "crystals.db", records)
