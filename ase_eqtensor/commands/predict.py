@@ -22,7 +22,7 @@ from .app import (
     tell_of_given,
     with_settings,
 )
-from .predicted import print_csv, print_json, print_table
+from .predicted import chosen, print_csv, print_json, print_table
 
 # Crystals between two steps of the progress bar; with a partner they take seconds each.
 CHUNK, PARTNER_CHUNK = 64, 8
@@ -44,6 +44,10 @@ def predict(
     overwrite: Annotated[bool, typer.Option(help="Replace an existing file.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print the scalars as CSV.")] = False,
+    quantities: Annotated[
+        str | None,
+        typer.Option(help="Columns of table and CSV: elasticity,dielectric, for example."),
+    ] = None,
     model: ModelName = None,
     workers: Workers = 1,
     *,
@@ -57,10 +61,13 @@ def predict(
     could be predicted.
 
     Examples: eqtensor predict TiO2.cif POSCAR
+    eqtensor predict --quantities elasticity --csv *.cif
     eqtensor predict "cifs/*.cif" -o tensors.db && ase db tensors.db "k_vrh_gpa>100"
     """
     if as_json and as_csv:
         raise typer.BadParameter("choose --json or --csv")
+    if as_json and quantities:
+        raise typer.BadParameter("--quantities chooses columns; --json prints everything")
     if output and is_address(output):
         with connect(output):  # a database out of reach is found out before the work
             pass
@@ -72,6 +79,7 @@ def predict(
     reading = track(keys, "reading", console=messages, transient=True, disable=hidden)
     crystals = [crystal for key in reading for crystal in collection.read(key)]
     calculator = EqTensorCalculator(model, **settings)
+    columns = chosen(calculator.predictor, quantities)
     predicted: list[Labelled] = []
     failures: list[EqTensorError] = []
     size = CHUNK if calculator.partner is None else PARTNER_CHUNK
@@ -83,8 +91,11 @@ def predict(
         failures += chunk[1]
     tell_of_failures(failures)
     if predicted:
-        show = print_json if as_json else print_csv if as_csv else print_table
-        show(calculator.predictor, predicted)
+        if as_json:
+            print_json(calculator.predictor, predicted)
+        else:
+            show = print_csv if as_csv else print_table
+            show(calculator.predictor, predicted, columns)
         sys.stdout.flush()  # results are seen before they are written, whatever happens then
     if output and predicted:
         failures += _save(output, predicted, overwrite)

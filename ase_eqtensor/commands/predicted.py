@@ -4,7 +4,7 @@ import csv
 import json
 import sys
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ..crystal.formula import reduced_formula
+from ..errors import SettingError
 from ..models.training_crystals import TrainingCrystal
 from ..prediction.known import Comparison, compared
 from ..prediction.prediction import Prediction
@@ -41,8 +42,29 @@ class _Row(NamedTuple):
         return [self.name, self.formula, *self.numbers, self.flags, self.trained_on]
 
 
-def print_table(predictor: Predictor, predicted: list[Labelled]) -> None:
-    """The headline scalars with their intervals, each on one line, and the known values below.
+def chosen(predictor: Predictor, names: str | None) -> list[Quantity]:
+    """The quantities that a comma-separated list names, with or without "_tensor"; None for all.
+
+    Raises SettingError, with the names that there are, for another.
+    """
+    offered = {quantity.stem: quantity for quantity in predictor.model.quantities.values()}
+    if names is None:
+        return list(offered.values())
+    wanted = [name.strip().removesuffix("_tensor") for name in names.split(",")]
+    for name in wanted:
+        if name not in offered:
+            raise SettingError(
+                f"--quantities {names}: model {predictor.model.name!r} has no {name!r}, only "
+                f"{', '.join(offered)}"
+            )
+    return [quantity for stem, quantity in offered.items() if stem in wanted]
+
+
+def print_table(
+    predictor: Predictor, predicted: list[Labelled], quantities: Sequence[Quantity]
+) -> None:
+    """The headline scalars of the quantities with their intervals, each on one line, and the known
+    values below.
 
     Where the terminal is too narrow for a table, names and numbers have lines of their own. Names
     are never cut.
@@ -55,7 +77,7 @@ def print_table(predictor: Predictor, predicted: list[Labelled]) -> None:
         console.print("values and intervals as a measurement would find them, at room temperature")
     columns = [
         (quantity, scalar)
-        for quantity in model.quantities.values()
+        for quantity in quantities
         for scalar in quantity.scalars
         if scalar.headline
     ]
@@ -133,12 +155,14 @@ def _told_flags(prediction: Prediction, names: dict[str, str]) -> list[str]:
     return told
 
 
-def print_csv(predictor: Predictor, predicted: list[Labelled]) -> None:
-    """All scalars; of those that the model has errors of the ends of the 90 % intervals, of the
-    headline ones what is known from first principles."""
+def print_csv(
+    predictor: Predictor, predicted: list[Labelled], quantities: Sequence[Quantity]
+) -> None:
+    """All scalars of the quantities; of those that the model has errors of the ends of the 90 %
+    intervals, of the headline ones what is known from first principles."""
     _warn_if_uncalibrated(predictor)
     model = predictor.model
-    scalars = [scalar for quantity in model.quantities.values() for scalar in quantity.scalars]
+    scalars = [scalar for quantity in quantities for scalar in quantity.scalars]
     calibrated = {name for entry in model.card.uncertainty.values() for name in entry.scales}
     rows = []
     for label, atoms, prediction in predicted:

@@ -94,6 +94,20 @@ def test_csv_has_units_and_bounds(runner):
     assert float(row["eps_inf"]) < float(row["eps_total"])
 
 
+def test_columns_are_chosen(runner):
+    mgo = str(CIFS / "MgO.cif")
+    result = runner.invoke(app, ["predict", "--csv", "--quantities", "electronic_dielectric", mgo])
+    (row,) = csv.DictReader(result.stdout.splitlines())
+    assert "eps_inf" in row and "birefringence" in row and not {"k_vrh_gpa", "eps_total"} & set(row)
+    options = ["--quantities", "elasticity_tensor, dielectric"]
+    table = runner.invoke(app, ["predict", mgo, *options]).stdout
+    assert "K, GPa" in table and "eps_total" in table and "eps_inf" not in table
+    wrong = runner.invoke(app, ["predict", mgo, "--quantities", "piezo"])
+    assert wrong.exit_code == 1 and "no 'piezo', only elasticity" in str(wrong.exception)
+    wrong = runner.invoke(app, ["predict", mgo, "--json", "--quantities", "dielectric"])
+    assert wrong.exit_code == 2 and "--json prints everything" in wrong.output
+
+
 def test_frames_are_predicted_one_by_one_and_files_read_back(runner, tmp_path):
     frames = [read(CIFS / "MgO.cif"), read(CIFS / "GaN.cif")]
     for frame in frames:
