@@ -73,13 +73,13 @@ def predict(
             pass
     elif output:
         check_output(Path(output), overwrite)
+    calculator = EqTensorCalculator(model, **settings)
+    columns = chosen(calculator.predictor, quantities)
     collection = expand(files)
     keys = collection.keys()
     hidden = len(keys) <= CHUNK
     reading = track(keys, "reading", console=messages, transient=True, disable=hidden)
     crystals = [crystal for key in reading for crystal in collection.read(key)]
-    calculator = EqTensorCalculator(model, **settings)
-    columns = chosen(calculator.predictor, quantities)
     predicted: list[Labelled] = []
     failures: list[EqTensorError] = []
     size = CHUNK if calculator.partner is None else PARTNER_CHUNK

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 TABLE = Path(__file__).with_suffix(".npz")
+NOBLE = 1.5  # electronegativity of elements for which none is tabulated
 
 
 class Element(NamedTuple):
@@ -25,6 +26,11 @@ def element(z: int) -> Element:
     """The element of atomic number 1 ... 118."""
     group, electronegativity, metal = (column[z - 1] for column in _columns())
     return Element(int(group), float(electronegativity), bool(metal))
+
+
+def electronegativities(numbers: np.ndarray) -> np.ndarray:
+    """Pauling's, of atomic numbers (N,) 1 ... 118; `NOBLE` where none is tabulated."""
+    return np.nan_to_num(_columns()[1][np.asarray(numbers) - 1].astype(float), nan=NOBLE)
 
 
 @cache

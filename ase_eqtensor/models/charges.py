@@ -24,7 +24,7 @@ from ase.data import covalent_radii
 from matscipy.neighbours import neighbour_list
 from torch import nn
 
-from ..crystal.periodic_table import element
+from ..crystal.periodic_table import electronegativities
 from ..network.elements import descriptors
 from ..network.members import DEVICE, DTYPE, MemberLinear, split_members
 from ..potential.opinion import Opinion
@@ -36,7 +36,6 @@ WIDTH, DROPOUT = 64, 0.1
 # Shapes of a neighbourhood about their usual values, in units of about one: logarithm of the number
 # of close neighbours, their distance over the radii, volume of an atom in Å^3.
 USUAL_NUMBER, USUAL_DISTANCE, USUAL_VOLUME = 2.0, 1.0, 2.7
-NOBLE = 1.5  # electronegativity of elements without one
 COULOMB = units._e / (units._eps0 * 1e-10)  # e^2 / eps_0, eV Å
 NOT_POLAR = 0.01  # of the greatest strength of a mode: weaker ones are not polar
 
@@ -97,7 +96,7 @@ def _neighbourhood(atoms: Atoms) -> tuple[np.ndarray, ...]:
     near, along = near / total[:, None], along / total[:, None, None, None]
     kinds = descriptors("properties")[numbers]
     about = np.hstack([kinds, near @ kinds, np.stack(shape, axis=1)])
-    electronegativity = np.nan_to_num([element(z).electronegativity for z in numbers], nan=NOBLE)
+    electronegativity = electronegativities(numbers)
     return np.ones(count), about, electronegativity.mean() - electronegativity, near, along
 
 

@@ -49,7 +49,7 @@ class Interaction(nn.Module):
             {
                 str(l): ClassLinear(incoming[l], c, mode, classes, members)
                 for l, c in gated.items()
-                if l in incoming and not (odd and l > 0 and l % 2 == 0)
+                if l in incoming and l in self.message.targets(0, l)  # of the same parity
             }
         )
         self.element = MemberLinear(members, embedding, gated[0])

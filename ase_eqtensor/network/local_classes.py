@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from ..crystal.graph import GraphBatch
-from ..crystal.periodic_table import element
+from ..crystal.periodic_table import electronegativities
 from ..crystal.site_classes import SITE_CLASSES
 from .harmonics import spherical_harmonics
 from .members import DEVICE, DTYPE, perceptron, split_members
@@ -25,8 +25,6 @@ SHELLS = ((1.0, 0.15), (1.45, 0.2), (2.0, 0.3))  # centre and width, in nearest 
 FARTHEST = 2.6  # in nearest distances, where the last shell ends
 INVARIANTS = 2 * len(SHELLS) * (LMAX + 1)
 FEW = 1.0  # neighbours; a shell that is all but empty tells nothing, and fades rather than ends
-NOBLE = 1.5  # electronegativity of elements without one
-HEAVIEST = 118
 HIDDEN = 96
 
 
@@ -63,7 +61,8 @@ def invariants(graph: GraphBatch, cutoff: float) -> torch.Tensor:
     relative = length / nearest[receiver]
     fade = fading(length / cutoff) * fading(relative / FARTHEST)
     windows = [fade * torch.exp(-(((relative - at) / width) ** 2)) for at, width in SHELLS]
-    electronegativity = _electronegativities().to(length.device)[graph.numbers]
+    electronegativity = torch.from_numpy(electronegativities(graph.numbers.cpu().numpy()))
+    electronegativity = electronegativity.to(length)
     contrast = electronegativity[graph.sender] - electronegativity[receiver]
     weights = torch.stack(
         [w * about for w in windows for about in (torch.ones_like(w), contrast)], 1
@@ -77,8 +76,3 @@ def invariants(graph: GraphBatch, cutoff: float) -> torch.Tensor:
     spectra = torch.stack([part.norm(dim=2) for part in by_degree], dim=2)
     total = spectra[:, ::2, :1].repeat_interleave(2, dim=1)  # that of l = 0: the number in a shell
     return (spectra / (total + FEW)).flatten(1)
-
-
-def _electronegativities() -> torch.Tensor:
-    values = [element(z).electronegativity for z in range(1, HEAVIEST + 1)]
-    return torch.tensor([NOBLE, *values], dtype=torch.float64).nan_to_num(NOBLE)

@@ -7,7 +7,6 @@ import torch
 
 from ..tensors.directional import permittivity_along
 from ..tensors.forms import SYMMETRIC
-from ..tensors.optics import Optics
 from .base import POLAR, Density, Display, Head, Quantity, Scalar, Series, Surface
 
 ELECTRONIC_NAME, TOTAL_NAME = "electronic_dielectric_tensor", "dielectric_tensor"
@@ -39,7 +38,7 @@ def _refractive_index(permittivity: np.ndarray, _: Density) -> np.ndarray:
 
 def _birefringence(permittivity: np.ndarray, _: Density) -> np.ndarray:
     """Greatest difference between the indices of two waves along one direction."""
-    return Optics.of(permittivity).birefringence
+    return np.ptp(refractive_indices(permittivity), axis=-1)
 
 
 def _susceptibility(tensors: Mapping[str, np.ndarray]) -> np.ndarray | None:

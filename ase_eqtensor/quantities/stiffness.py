@@ -4,8 +4,8 @@ from functools import cached_property
 
 import numpy as np
 import torch
-from ase import units
 
+from ..tensors.acoustics import KM_PER_S, debye_temperature
 from ..tensors.directional import linear_compressibility, shear_modulus, youngs_modulus
 from ..tensors.forms import MANDEL
 from ..tensors.moduli import reuss_average, voigt_average
@@ -63,8 +63,8 @@ def _debye(moduli: Moduli, density: Density) -> np.ndarray:
     24, 909 (1963); NaN where the crystal is not stable."""
     k, g = (np.where(moduli.least_eigenvalue > 0, m * GPA, np.nan) for m in (moduli.k, moduli.g))
     longitudinal, transverse = np.sqrt((k + 4 * g / 3) / density.mass), np.sqrt(g / density.mass)
-    mean = ((1 / longitudinal**3 + 2 / transverse**3) / 3) ** (-1 / 3) * units.s / units.m
-    return units._hbar / units._k * mean * (6 * np.pi**2 * density.number * 1e30) ** (1 / 3)
+    mean = ((1 / longitudinal**3 + 2 / transverse**3) / 3) ** (-1 / 3)
+    return debye_temperature(mean * KM_PER_S, density.number)
 
 
 SCALARS = (

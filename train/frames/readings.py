@@ -1,10 +1,10 @@
 """The tensors that a row may stand for: one for each frame that fits the point group."""
 
-from itertools import permutations, product
 from typing import NamedTuple
 
 import numpy as np
 from ase import Atoms
+from scipy.spatial.transform import Rotation
 
 from ase_eqtensor.analysis import ieee_rotation
 from ase_eqtensor.crystal.symmetry import analyse
@@ -58,25 +58,9 @@ def _frames(atoms: Atoms, point_group: str) -> list[np.ndarray]:
     return bases + [base @ turn for base in bases for turn in turns]
 
 
-def _about_z(angle: float) -> np.ndarray:
-    c, s = np.cos(angle), np.sin(angle)
-    return np.array([[c, -s, 0], [s, c, 0], [0, 0, 1]])
+def _group(symbol: str) -> list[np.ndarray]:
+    """The rotations of a point group by Schoenflies, those that change least first."""
+    return sorted(Rotation.create_group(symbol).as_matrix(), key=np.trace, reverse=True)
 
 
-def _cube() -> list[np.ndarray]:
-    """The 24 proper rotations that permute the axes, those that change least first."""
-    turns = []
-    for order, signs in product(permutations(range(3)), product((1, -1), repeat=3)):
-        matrix = np.zeros((3, 3))
-        matrix[range(3), order] = signs
-        if np.linalg.det(matrix) > 0:
-            turns.append(matrix)
-    return sorted(turns, key=np.trace, reverse=True)
-
-
-CUBE = _cube()
-HEXAGON = [
-    _about_z(k * np.pi / 6) @ flip
-    for k in range(12)
-    for flip in (np.eye(3), np.diag([1.0, -1.0, -1.0]))
-]
+CUBE, HEXAGON = _group("O"), _group("D12")
