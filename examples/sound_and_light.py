@@ -10,6 +10,7 @@ import numpy as np
 from ase.io import read
 
 from ase_eqtensor import (
+    Electromechanical,
     EqTensorCalculator,
     Optics,
     abaqus_material,
@@ -33,3 +34,10 @@ light = Optics.of(prediction["electronic_dielectric_tensor"])
 print(f"birefringence {light.birefringence:.3f}, optic sign {light.sign:+d}")
 
 print(abaqus_material(prediction, atoms, "rutile"))
+
+polar = read(folder / "GaN.cif")
+(prediction,) = EqTensorCalculator().predict([polar])
+names = ("elasticity_tensor", "piezoelectric_tensor", "dielectric_tensor")
+whole = Electromechanical(*(prediction[name] for name in names))
+print(f"{polar.symbols}: d33 {100 * whole.d[2, 2]:.1f} pm/V, coupling k33 {whole.coupling['k33']:.2f}")
+print(f"e, greatest along any direction: {prediction.interval('e_longitudinal_c_per_m2')} C/m^2")

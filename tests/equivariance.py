@@ -75,11 +75,19 @@ def rotate_property(name: str, tensor: np.ndarray, q: np.ndarray) -> np.ndarray:
     """The same for a property of the calculator."""
     if name == "compliance_tensor":
         return np.linalg.inv(rotate_stiffness(np.linalg.inv(tensor), q))
+    if tensor.shape == (3, 6):
+        pairs = [(0, 0), (1, 1), (2, 2), (1, 2), (0, 2), (0, 1)]
+        whole = np.zeros((3, 3, 3))
+        for column, (j, k) in enumerate(pairs):
+            whole[:, j, k] = whole[:, k, j] = tensor[:, column]
+        whole = np.einsum("ia,jb,kc,abc->ijk", q, q, q, whole)
+        return np.stack([whole[:, j, k] for j, k in pairs], axis=1)
     return rotate_stiffness(tensor, q) if tensor.shape == (6, 6) else rotate_rank2(tensor, q)
 
 
 def relative(a: np.ndarray, b: np.ndarray) -> float:
-    return float(np.linalg.norm(a - b) / np.linalg.norm(b))
+    """Absolute where `b` is zero."""
+    return float(np.linalg.norm(a - b) / (np.linalg.norm(b) or 1.0))
 
 
 def assert_same(outputs: dict, expected: dict, tolerance: float) -> None:

@@ -27,6 +27,7 @@ COUNTS = {
     "elasticity_tensor": {z: 9 for z in ALL_ELEMENTS if z != 17},
     "electronic_dielectric_tensor": {z: 9 for z in ALL_ELEMENTS if z != 43},
     "dielectric_tensor": {z: 9 for z in ALL_ELEMENTS if z != 43},
+    "piezoelectric_tensor": {z: 9 for z in ALL_ELEMENTS if z != 43},
 }
 MADE_UP = {"elasticity_tensor": "made up", "dielectric_tensor": "made up"}
 

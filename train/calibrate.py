@@ -89,7 +89,7 @@ def compact(figures: dict[str, Any]) -> Figures:
     for key, value in figures.items():
         if isinstance(value, dict) and "value" in value:
             out[key] = value["value"]
-        elif key == "anisotropic_skill":
+        elif key == "anisotropic_skill" and isinstance(value, dict):
             out[key] = value["all"]
         elif not isinstance(value, dict):
             out[key] = value
@@ -115,7 +115,7 @@ def main(
                 predicted = predictions(family, weights, samples)
                 known[family] = deviations(predicted, ordinary=False)
         kept.save(kept.LEFT_OUT, known, model.card.recipe)
-    measurements = [] if measured is None else [*tables.elastic(), *tables.dielectric(measured)]
+    measurements = [] if measured is None else tables.all_of(measured)
     assess(model, records, model.weights, measurements)
     print(describe(load_model(name).card))
 

@@ -1,6 +1,6 @@
 """Turn finished runs into a shipped model: one ensemble, and a card with every figure.
 
-    python -m ase_eqtensor.train.release NAME DATABASE RUN [RUN ...]
+    python -m ase_eqtensor.train.release NAME DATABASE RUN [RUN ...] [--measured FILE]
 
 NAME may be an absolute path, for a model that is not to be shipped. The runs have one recipe and
 differ in fold and seed; all of them become members, so nothing is chosen here. Every figure is out
@@ -9,6 +9,7 @@ on the same predictions.
 """
 
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -20,12 +21,14 @@ from ase_eqtensor.errors import DataError
 from ase_eqtensor.models.card import Card, Member
 from ase_eqtensor.models.store import Model, load_model, shipped_folder
 from ase_eqtensor.network.ensemble import merge
-from ase_eqtensor.train import card as tables
 from ase_eqtensor.train.calibrate import assess, compact
+from ase_eqtensor.train.card import describe
 from ase_eqtensor.train.data.database import read_database
 from ase_eqtensor.train.families.kept import comparable
 from ase_eqtensor.train.fitting.samples import element_counts
 from ase_eqtensor.train.folds import split
+from ase_eqtensor.train.measured import tables
+from ase_eqtensor.train.measured.tables import Measurement
 from ase_eqtensor.train.record import Record
 from ase_eqtensor.train.run import level_of_theory
 
@@ -33,19 +36,26 @@ ABOUT: dict[str, Any] = {
     "data_citation": [
         "M. de Jong et al., Sci. Data 2, 150009 (2015), stiffness; Materials Project, CC BY 4.0",
         "I. Petousis et al., Sci. Data 4, 160134 (2017), dielectric; Materials Project, CC BY 4.0",
+        "M. de Jong et al., Sci. Data 2, 150053 (2015), e; Materials Project, CC BY 4.0",
         "K and G of binary compounds: Materials Project, as collected for MatCalc in 2025",
         "labels: SevenNet-l3i5, Y. Park et al., J. Chem. Theory Comput. 20, 4857 (2024)",
     ],
     "intended_use": "Screening of bulk inorganic crystals at their relaxed PBE geometry.",
     "limits": [
         "about a thousand training tensors of each kind, mostly small cells",
-        "dielectric data are insulators only: nothing is said about metals",
+        "dielectric and piezoelectric data are insulators only: nothing is said about metals",
         "no magnetism, no temperature, no surfaces or molecules",
     ],
 }
 
 
-def release(name: str, records: list[Record], runs: list[Path], folder: Path) -> Path:
+def release(
+    name: str,
+    records: list[Record],
+    runs: list[Path],
+    folder: Path,
+    measurements: Sequence[Measurement] = (),
+) -> Path:
     """Merge the runs, score and calibrate them out of fold, write NAME into `folder`.
 
     Raises DataError if the runs differ in more than fold and seed.
@@ -66,7 +76,7 @@ def release(name: str, records: list[Record], runs: list[Path], folder: Path) ->
         recipe=recipes[0],
         **ABOUT,
     )
-    return assess(Model(network, card), records, folder / name)
+    return assess(Model(network, card), records, folder / name, measurements)
 
 
 def _member(model: Model) -> Member:
@@ -89,10 +99,12 @@ def main(
     name: Annotated[str, typer.Argument(help="Name of the model, or an absolute path.")],
     database: Annotated[Path, typer.Argument(help="Training database.")],
     runs: Annotated[list[Path], typer.Argument(help="Folders of `eqtensor train`.")],
+    measured: Annotated[Path | None, typer.Option(help="Table of measured permittivities.")] = None,
 ) -> None:
     """Turn finished runs into one model with every figure."""
-    weights = release(name, read_database(database), runs, shipped_folder())
-    print(tables.describe(load_model(weights).card))
+    found = [] if measured is None else tables.all_of(measured)
+    weights = release(name, read_database(database), runs, shipped_folder(), found)
+    print(describe(load_model(weights).card))
 
 
 if __name__ == "__main__":

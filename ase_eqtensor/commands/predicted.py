@@ -64,7 +64,7 @@ def print_table(
     predictor: Predictor, predicted: list[Labelled], quantities: Sequence[Quantity]
 ) -> None:
     """The headline scalars of the quantities with their intervals, each on one line, and the known
-    values below.
+    values below; without tensors that symmetry forbids in all crystals.
 
     Where the terminal is too narrow for a table, names and numbers have lines of their own. Names
     are never cut.
@@ -77,7 +77,7 @@ def print_table(
         console.print("values and intervals as a measurement would find them, at room temperature")
     columns = [
         (quantity, scalar)
-        for quantity in quantities
+        for quantity in _allowed(quantities, predicted)
         for scalar in quantity.scalars
         if scalar.headline
     ]
@@ -129,6 +129,16 @@ def _print_narrow(console: Console, headings: _Row, rows: list[_Row]) -> None:
         console.print(line(row))
     if not all(row.formula for row in rows):
         console.print(f"{KNOWN_MARK} {KNOWN}")
+
+
+def _allowed(quantities: Sequence[Quantity], predicted: Sequence[Labelled]) -> Sequence[Quantity]:
+    """The quantities that are not zero in every crystal; all of them, if they all are."""
+
+    def there(quantity: Quantity) -> bool:
+        tensors = [prediction.tensors.get(quantity.name) for *_, prediction in predicted]
+        return any(tensor is None or tensor.any() for tensor in tensors)
+
+    return [quantity for quantity in quantities if there(quantity)] or quantities
 
 
 def _names(labels: list[str]) -> list[str]:

@@ -26,6 +26,7 @@ class CrystalGraph:
     vector      (E, 3) float64 r_b - r_a in Å, Cartesian frame of the atoms
     volume      of the cell per atom, in Å^3
     polar       (3, 3) float64 projector on the directions of polar modes, in the same frame
+    odd         whether there may be a tensor of odd parity
     """
 
     numbers: np.ndarray
@@ -35,15 +36,20 @@ class CrystalGraph:
     vector: np.ndarray
     volume: float
     polar: np.ndarray = field(default_factory=lambda: np.eye(3))
+    odd: bool = True
 
 
 def build_graph(
-    atoms: Atoms, cutoff: float, site_class: np.ndarray, polar: np.ndarray | None = None
+    atoms: Atoms,
+    cutoff: float,
+    site_class: np.ndarray,
+    polar: np.ndarray | None = None,
+    odd: bool = True,
 ) -> CrystalGraph:
     """Graph of all pairs closer than `cutoff` Å, periodic images included.
 
-    `site_class` (N,) and `polar` (3, 3) are those of `CrystalGraph`; every direction is polar
-    unless told otherwise.
+    `site_class` (N,), `polar` (3, 3) and `odd` are those of `CrystalGraph`; every direction is
+    polar unless told otherwise.
 
     Raises StructureError if an atom has no neighbour inside the cutoff.
     """
@@ -65,6 +71,7 @@ def build_graph(
         vector=vector[order],
         volume=atoms.get_volume() / len(atoms),
         polar=np.eye(3) if polar is None else polar,
+        odd=odd,
     )
 
 
@@ -83,6 +90,7 @@ class GraphBatch:
     vector  (S, 3) float64 r_b - r_a in Å, Cartesian frame of each crystal's atoms
     volume  (B,) float64 of the cells per atom, in Å^3
     polar   (B, 3, 3) float64 projectors on the directions of polar modes, same frame
+    odd     (B,) bool, whether there may be tensors of odd parity
     blocks  (n, K) of every block: n atoms with K slots each; N = sum of n, S = sum of n K
     """
 
@@ -94,6 +102,7 @@ class GraphBatch:
     vector: torch.Tensor
     volume: torch.Tensor
     polar: torch.Tensor
+    odd: torch.Tensor
     blocks: tuple[tuple[int, int], ...]
 
     @property
@@ -138,6 +147,7 @@ def collate(graphs: Sequence[CrystalGraph]) -> GraphBatch:
         "size": size,
         "volume": np.array([g.volume for g in graphs]),
         "polar": np.stack([g.polar for g in graphs]),
+        "odd": np.array([g.odd for g in graphs]),
     }
     arrays = per_atom | per_crystal | {"sender": position[sender[edge]], "vector": vector}
     return GraphBatch(**{k: torch.from_numpy(v) for k, v in arrays.items()}, blocks=blocks)

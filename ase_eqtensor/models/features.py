@@ -17,6 +17,7 @@ CONSTANT, STRAIN, SOFT_IONS = "constant", "strain", "soft ions"
 D0_OXIDES = "d0 oxides"
 FLOOR = 1e-3  # of spreads, so that members which agree have a finite logarithm
 SMALL = 0.03  # the same for anisotropies
+NOTHING = 1e-6  # the same for tensors, which symmetry may forbid
 AT_REST = 0.02  # the same for strains; below, other errors are larger
 TRANSITION_METALS = (*range(21, 30), *range(39, 48), *range(72, 80))  # groups 3 to 11
 
@@ -116,9 +117,9 @@ def error_features(told: Told, counts: Mapping[str, Mapping[int, float]]) -> dic
 
 
 def sizes(tensors: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """ "QUANTITY size", the logarithm (B,) of the norm of tensors (B, n, n) by quantity."""
+    """ "QUANTITY size", the logarithm (B,) of the norm of tensors (B, n, m) by quantity."""
     return {
-        f"{name} size": np.log(np.linalg.norm(values, axis=(1, 2)))
+        f"{name} size": np.log(np.maximum(np.linalg.norm(values, axis=(1, 2)), NOTHING))
         for name, values in tensors.items()
         if len(QUANTITIES[name].form.shape) == 2
     }

@@ -10,13 +10,13 @@ Candès, J. R. Stat. Soc. B 87, 1100 (2025)). All coefficients come from crystal
 members never saw (train/scoring/calibration.py) and lie in the model's card.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 
-from ..quantities import QUANTITIES
+from ..quantities import QUANTITIES, Scalar
 from .card import Calibrated, Card, ErrorScale, Measured, Suspicion
 from .features import Told, error_features, hinges
 from .fingerprints import Fingerprints
@@ -204,7 +204,11 @@ class ErrorModel:
             bounds = {error: bounds_of(scale, known) for error, scale in scales.items()}
             flagged = scale_of(entry.scales[RELATIVE], known) > entry.unfamiliar_above
             calibrated = [s for s in QUANTITIES[name].scalars if s.name in scales]
+            forbidden = ~told.tensors[name].any(axis=(1, 2))
             for i, result in enumerate(results):
+                if forbidden[i]:
+                    result.uncertainty[name] = _no_error(calibrated)
+                    continue
                 ends = {
                     error: {q: (float(low[i]), float(high[i])) for q, (low, high) in levels.items()}
                     for error, levels in bounds.items()
@@ -218,6 +222,12 @@ class ErrorModel:
                 relative = {level: high for level, (_, high) in ends[RELATIVE].items()}
                 result.uncertainty[name] = Uncertainty(relative, intervals, bool(flagged[i]))
         return results
+
+
+def _no_error(scalars: Sequence[Scalar]) -> Uncertainty:
+    """That of a tensor which symmetry forbids."""
+    exact = {scalar.name: Interval(0.0, dict.fromkeys(LEVELS, (0.0, 0.0))) for scalar in scalars}
+    return Uncertainty(dict.fromkeys(LEVELS, 0.0), exact, unfamiliar=False)
 
 
 def _interval(value: float, least: float, ends: dict[float, tuple[float, float]]) -> Interval:

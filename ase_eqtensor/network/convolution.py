@@ -224,7 +224,13 @@ class Convolution(nn.Module):
                     product = product * gain[:, :, i].flatten(1)[:, None]
                 for lo, message in couple(product, lf, li, self.targets(lf, li)).items():
                     messages[lo].append(message)
+        return self.mixed(messages, graph.site_class)
+
+    def mixed(
+        self, messages: dict[int, list[torch.Tensor]], site_class: torch.Tensor
+    ) -> dict[int, torch.Tensor]:
+        """The result from the messages {lo: [(N, 2lo+1, M C_li) of each path]}."""
         return {
-            lo: self.mix[str(lo)](join_channels(paths, self.members), graph.site_class)
+            lo: self.mix[str(lo)](join_channels(paths, self.members), site_class)
             for lo, paths in messages.items()
         }

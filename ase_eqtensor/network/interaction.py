@@ -63,10 +63,21 @@ class Interaction(nn.Module):
     ) -> torch.Tensor:
         """(N, D_in) -> (N, D_out), given the element embedding (N, M embedding)."""
         incoming = blocks_by_l(features, self.incoming, self.members)
-        total = self.message(features, edges, graph)
+        message = self.message(features, edges, graph)
+        return self.updated(message, incoming, element, graph.site_class)
+
+    def updated(
+        self,
+        message: dict[int, torch.Tensor],
+        incoming: dict[int, torch.Tensor],
+        element: torch.Tensor,
+        site_class: torch.Tensor,
+    ) -> torch.Tensor:
+        """(N, D_out) from messages and features by l, (N, 2l+1, M C_l)."""
+        total = dict(message)
         for key, update in self.update.items():
             l = int(key)
-            total[l] = total[l] + update(incoming[l], graph.site_class)
+            total[l] = total[l] + update(incoming[l], site_class)
         invariants = split_members(total[0][:, 0] + self.element(element), self.members)
         scalars, *gates = invariants.split(list(self.outgoing.values()), dim=2)
         out = [nn.functional.silu(scalars).flatten(1) * SILU_GAIN]

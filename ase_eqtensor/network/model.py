@@ -15,7 +15,7 @@ from ..quantities import POLAR, QUANTITIES, Head, Quantity, heads
 from ..tensors.exponential import exponentials, symmetric_matrix
 from ..tensors.irreps import dimension, parse_irreps
 from .classes import ClassMode
-from .convolution import EdgeBasis, blocks_by_l
+from .convolution import EdgeBasis, EdgeBlock, blocks_by_l
 from .elements import Descriptors, ElementEmbedding
 from .interaction import Interaction
 from .local_classes import LocalClasses
@@ -71,6 +71,16 @@ class Architecture:
 
     def to_dict(self) -> dict:
         return asdict(self)
+
+
+class Incoming(NamedTuple):
+    """What the last interactions read, see `Interaction.forward`; `graph` has the site classes, or
+    shares of them, that the network reads."""
+
+    features: torch.Tensor
+    element: torch.Tensor
+    edges: list[EdgeBlock]
+    graph: GraphBatch
 
 
 class Reading(NamedTuple):
@@ -154,20 +164,24 @@ class TensorNetwork(nn.Module):
         with torch.autocast(graph.vector.device.type, enabled=False):
             return self._read(graph)
 
-    def _read(self, graph: GraphBatch) -> "Reading":
+    def incoming(self, graph: GraphBatch) -> "Incoming":
+        """What the last interactions read of B crystals."""
         if self.architecture.class_mode == "local":
             graph = replace(graph, site_class=self.local(graph))
         element = self.element(graph.numbers)
         edges = self.edges(graph, element.dtype)
         features = element
-        *first, last = self.layers
-        for layer in first:
+        for layer in self.layers[:-1]:
             features = layer(features, element, edges, graph)
-        pooled = crystal_mean(last(features, element, edges, graph), graph)
+        return Incoming(features, element, edges, graph)
+
+    def _read(self, graph: GraphBatch) -> "Reading":
+        incoming = self.incoming(graph)
+        pooled = crystal_mean(self.layers[-1](*incoming), graph)
         declared, a = heads(), self.architecture
         read = {False: pooled}  # by parity of the head
         if self.odd is not None:
-            read[True] = crystal_mean(self.odd(features, element, edges, graph), graph)
+            read[True] = self._odd(incoming, graph)
         scaling = Scaling.of(graph, a.cutoff, self.rest) if a.densities else None
         arrays = {
             name: self._array(declared[name], readout(read[declared[name].form.odd]), scaling)
@@ -176,6 +190,14 @@ class TensorNetwork(nn.Module):
         scalars = blocks_by_l(pooled, parse_irreps(a.output), a.members)[0][:, 0]
         invariants = split_members(scalars, a.members).transpose(0, 1)
         return Reading(arrays, invariants, None if scaling is None else scaling.strain)
+
+    def _odd(self, incoming: "Incoming", graph: GraphBatch) -> torch.Tensor:
+        """What heads of odd parity read; zero where symmetry forbids all that they could say."""
+        assert self.odd is not None
+        if graph.odd.any():
+            return crystal_mean(self.odd(*incoming), graph)
+        width = sum((2 * l + 1) * count for l, count in self.odd.outgoing.items())
+        return incoming.features.new_zeros(len(graph.size), width * self.architecture.members)
 
     def _array(self, head: Head, components: torch.Tensor, scaling: Scaling | None) -> torch.Tensor:
         """(M, B, *form.shape) from irreps components (M, B, n) about the reference.

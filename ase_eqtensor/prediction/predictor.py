@@ -110,12 +110,15 @@ class Predictor:
         begins with its label ("crystal 7" where there are no `labels`)."""
         structures = list(structures)
         results: dict[int, Prediction] = {}
-        pending: dict[int, PreparedCrystal] = {}
-        edges = 0
+        # apart: where symmetry forbids tensors of odd parity, the network need not look for them
+        waiting: dict[bool, dict[int, PreparedCrystal]] = {True: {}, False: {}}
+        edges = {True: 0, False: 0}
 
-        def flush() -> None:
+        def flush(odd: bool) -> None:
+            pending = waiting[odd]
             results.update(zip(pending, self._evaluate(list(pending.values()))))
             pending.clear()
+            edges[odd] = 0
 
         prepared = self.preparation.each(structures, workers)
         bar = tqdm(prepared, "crystals", len(structures), disable=not progress)
@@ -124,12 +127,13 @@ class Predictor:
                 error = located(crystal, labels[i] if labels else f"crystal {i}")
                 results[i] = self._prediction(refused=dict.fromkeys(self.model.quantities, error))
                 continue
-            pending[i] = crystal
-            edges += len(crystal.graph.sender)
-            if edges > BATCH_EDGES:
-                flush()
-                edges = 0
-        flush()
+            odd = crystal.graph.odd
+            waiting[odd][i] = crystal
+            edges[odd] += len(crystal.graph.sender)
+            if edges[odd] > BATCH_EDGES:
+                flush(odd)
+        flush(True)
+        flush(False)
         return [results[i] for i in range(len(structures))]
 
     def predict_labelled(

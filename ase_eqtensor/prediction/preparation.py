@@ -1,6 +1,6 @@
 """Everything about a crystal that comes before the network: checks, symmetry, graph."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,6 +25,7 @@ from ..errors import (
 )
 from ..parallel import in_parallel
 from ..potential.opinion import Opinion
+from ..quantities import QUANTITIES, Quantity
 from .partner import Asked
 from .settings import Settings
 
@@ -82,17 +83,19 @@ class Preparation:
         check_structure(atoms)
         atoms = compact(atoms)  # in the same frame
         warnings = structure_warnings(atoms)
-        refused, untrained = self._element_coverage(atoms)
-        if self.insulators_only and is_likely_metal(atoms):
+        symmetry = analyse(atoms, self.settings.symprec)
+        forbidden = self._forbidden(symmetry.rotations)
+        refused, untrained = self._element_coverage(atoms, forbidden)
+        doubtful = tuple(name for name in self.insulators_only if name not in forbidden)
+        if doubtful and is_likely_metal(atoms):
             warnings.append(
                 MetalWarning(
                     f"{describe(atoms)} is probably a metal, which has no static "
-                    "dielectric tensor; the model saw insulators only. Do not use its dielectric "
-                    "tensors unless you know of a band gap.",
-                    self.insulators_only,
+                    "dielectric tensor; the model saw insulators only. Do not use its "
+                    f"{', '.join(doubtful)} unless you know of a band gap.",
+                    doubtful,
                 )
             )
-        symmetry = analyse(atoms, self.settings.symprec)
         if not symmetry.known:
             warnings.append(
                 UnknownSymmetryWarning(
@@ -114,7 +117,8 @@ class Preparation:
         if self.settings.reduce_cell:
             cell = primitive(atoms, symmetry)
             site_class = site_class[symmetry.primitive_index]
-        graph = build_graph(cell, self.cutoff, site_class, symmetry.polar)
+        odd = any(q.form.odd for q in self._quantities() if q.name not in forbidden)
+        graph = build_graph(cell, self.cutoff, site_class, symmetry.polar, odd)
         volume, mass = cell.get_volume(), cell.get_masses().sum()
         return PreparedCrystal(
             atoms,
@@ -151,9 +155,21 @@ class Preparation:
         """`attempt` for every structure, in order, in `workers` processes (-1: one per core)."""
         return in_parallel(self.attempt, [(structure,) for structure in structures], workers)
 
+    def _forbidden(self, rotations: np.ndarray) -> frozenset[str]:
+        """Quantities that are zero by symmetry, whatever the elements."""
+        if not self.settings.project:
+            return frozenset()
+        return frozenset(q.name for q in self._quantities() if q.form.forbidden(rotations))
+
+    def _quantities(self) -> Iterator[Quantity]:
+        """Those of the model."""
+        return (QUANTITIES[name] for name in self.elements)
+
     def _element_coverage(
-        self, atoms: Atoms
+        self, atoms: Atoms, forbidden: Collection[str]
     ) -> tuple[dict[str, EqTensorError], list[EqTensorWarning]]:
+        """Quantities that are refused, and warnings; of what is `forbidden` no element matters, as
+        long as anything else is known of the crystal."""
         refused: dict[str, EqTensorError] = {}
         warnings: list[EqTensorWarning] = []
         present = set(atoms.numbers.tolist())
@@ -176,6 +192,9 @@ class Preparation:
                         f"{text}, so {name} would be a guess. Pass "
                         "allow_untrained_elements=True to get it all the same."
                     )
+        if self.elements.keys() - refused.keys() - forbidden:
+            refused = {name: error for name, error in refused.items() if name not in forbidden}
+        warnings = [w for w in warnings if not set(w.properties or ()) & set(forbidden)]
         return refused, warnings
 
 

@@ -7,6 +7,7 @@ import torch
 
 from ..tensors.directional import permittivity_along
 from ..tensors.forms import SYMMETRIC
+from ..tensors.optics import wave_indices
 from .base import POLAR, Density, Display, Head, Quantity, Scalar, Series, Surface
 
 ELECTRONIC_NAME, TOTAL_NAME = "electronic_dielectric_tensor", "dielectric_tensor"
@@ -93,6 +94,25 @@ def _ellipsoid(key: str, title: str) -> tuple[Surface, ...]:
     )
 
 
+def _index(permittivity: np.ndarray, directions: np.ndarray, wave: int) -> np.ndarray:
+    """Refractive index (...) of a wave along directions (..., 3)."""
+    indices = wave_indices(permittivity, directions.reshape(-1, 3))
+    return indices[:, wave].reshape(directions.shape[:-1])
+
+
+# both sheets touch where an optic axis is
+INDICES = Surface(
+    "refractive-index",
+    "Refractive index",
+    "",
+    {
+        "slower wave": lambda eps, n: _index(eps, n, 1),
+        "faster wave": lambda eps, n: _index(eps, n, 0),
+    },
+    "Index of the two waves of light that travel along each direction; along an optic axis they "
+    "are one.",
+)
+
 _ELECTRONIC_TITLE, _TOTAL_TITLE = "Electronic permittivity ε∞", "Total static permittivity ε"
 
 ELECTRONIC = Quantity(
@@ -121,7 +141,7 @@ ELECTRONIC = Quantity(
         Scalar("birefringence", "Birefringence", "Δn", "", _birefringence),
     ),
     series=(Series("Principal refractive indices", 3, refractive_indices),),
-    surfaces=_ellipsoid("electronic-dielectric-tensor", _ELECTRONIC_TITLE),
+    surfaces=(*_ellipsoid("electronic-dielectric-tensor", _ELECTRONIC_TITLE), INDICES),
     least_eigenvalue=1.0,
     insulators_only=True,
 )

@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from ..tensors.directional import greatest_longitudinal
+from ..tensors.directional import greatest_longitudinal, longitudinal_piezoelectric
 from ..tensors.electromechanical import C_PER_M2
 from ..tensors.forms import VECTOR_MANDEL
 from ..tensors.notation import mandel_columns_to_voigt, voigt_columns_to_mandel
-from .base import Density, Display, Head, Quantity, Scalar
+from .base import Density, Display, Head, Quantity, Scalar, Surface
 
 NAME = "piezoelectric_tensor"
 
@@ -16,7 +16,19 @@ def _longitudinal(tensors: np.ndarray, _: Density) -> np.ndarray:
 
 
 HEAD = Head(
-    "piezoelectric", VECTOR_MANDEL, lambda tensors: tensors.get(NAME), logarithm=False, density=True
+    "piezoelectric",
+    VECTOR_MANDEL,
+    lambda tensors: tensors.get(NAME),
+    logarithm=False,
+    density=True,
+)
+
+SURFACE = Surface(
+    "piezoelectric",
+    "Longitudinal piezoelectric constant",
+    "C/m²",
+    {"longitudinal constant": lambda e, n: C_PER_M2 * longitudinal_piezoelectric(e, n)},
+    "Polarisation along each direction by a unit strain along it.",
 )
 
 PIEZOELECTRIC = Quantity(
@@ -45,12 +57,13 @@ PIEZOELECTRIC = Quantity(
         Scalar(
             "e_longitudinal_c_per_m2",
             "Greatest longitudinal e",
-            "e",
+            "e_max",
             "C/m²",
             _longitudinal,
+            least=0.0,
             headline=True,
         ),
     ),
+    surfaces=(SURFACE,),
     insulators_only=True,
-    offered=False,
 )

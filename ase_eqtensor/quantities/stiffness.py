@@ -5,7 +5,7 @@ from functools import cached_property
 import numpy as np
 import torch
 
-from ..tensors.acoustics import KM_PER_S, debye_temperature
+from ..tensors.acoustics import KM_PER_S, debye_temperature, waves
 from ..tensors.directional import linear_compressibility, shear_modulus, youngs_modulus
 from ..tensors.forms import MANDEL
 from ..tensors.moduli import reuss_average, voigt_average
@@ -96,6 +96,13 @@ SCALARS = (
     ),
 )
 
+
+def _slowness(stiffness: np.ndarray, directions: np.ndarray, branch: int) -> np.ndarray:
+    """1 / (v sqrt(density)) (...), 1/sqrt(GPa), of a wave along directions (..., 3)."""
+    slowness = waves(stiffness / GPA, 1.0, directions.reshape(-1, 3)).slowness * KM_PER_S
+    return slowness[:, branch].reshape(directions.shape[:-1])
+
+
 SURFACES = (
     Surface(
         "young",
@@ -121,6 +128,18 @@ SURFACES = (
         "1/TPa",
         {"linear compressibility": lambda c, n: 1e3 * linear_compressibility(c / GPA, n)},
         "Relative shortening along each direction per hydrostatic pressure.",
+    ),
+    Surface(
+        "slowness",
+        "Slowness of sound",
+        "1/√GPa",
+        {
+            "slow transverse wave": lambda c, n: _slowness(c, n, 0),
+            "fast transverse wave": lambda c, n: _slowness(c, n, 1),
+            "longitudinal wave": lambda c, n: _slowness(c, n, 2),
+        },
+        "Inverse of the phase velocity along each direction, over the root of the density. Energy "
+        "flows along the normal of the surface.",
     ),
 )
 

@@ -115,7 +115,7 @@ def structure_picture(atoms: Atoms) -> Picture:
 def surface_pictures(
     quantity: Quantity, tensor: np.ndarray, cell: np.ndarray, flags: tuple[str, ...] = ()
 ) -> list[Picture]:
-    """The surfaces of a quantity.
+    """The surfaces of a quantity; none of a tensor that symmetry forbids.
 
     Args:
         quantity: which.
@@ -123,7 +123,9 @@ def surface_pictures(
         cell: (3, 3) lattice vectors as rows; their directions are drawn.
         flags: of the warnings that concern it, written into the figures.
     """
-    pictures = []
+    pictures: list[Picture] = []
+    if not np.any(tensor):
+        return pictures
     for surface in quantity.surfaces:
         points = _ellipsoid(tensor) if surface.ellipsoid else _radial
         branches = [

@@ -7,7 +7,7 @@ predicted numbers, which may agree by accident.
 """
 
 from dataclasses import dataclass
-from itertools import combinations_with_replacement, permutations
+from itertools import combinations_with_replacement, permutations, product
 
 import numpy as np
 
@@ -20,11 +20,11 @@ _FACTORS = {0.5: "½", 2.0: "2", 1.0: ""}  # of differences, as C66 = ½(C11 −
 
 @dataclass(frozen=True)
 class Pattern:
-    """Symmetry of a (n, n) matrix, n = 3 or 6 (Voigt order), in one frame.
+    """Symmetry of a matrix (n, m) of 3 or 6 (Voigt order) rows and columns, in one frame.
 
-    zero: (n, n) bool.
-    group: (n, n) int, the same number for entries that are multiples of each other and lie in
-        different places of the upper triangle, -1 for all others.
+    zero: (n, m) bool.
+    group: (n, m) int, the same number for entries that are multiples of each other and lie in
+        different places (of a symmetric matrix, of its upper triangle), -1 for all others.
     equal: how the entries of each group hang together, such as "C16 = −C26".
     differences: further relations of the kind "C66 = ½(C11 − C12)".
     independent: number of independent entries.
@@ -38,15 +38,17 @@ class Pattern:
 
 
 def tensor_pattern(quantity: Quantity, rotations: np.ndarray) -> Pattern:
-    """The pattern of the user's array (n, n) of a quantity.
+    """The pattern of the user's array (n, m) of a quantity, symmetric if it is square.
 
     Args:
         quantity: which relations call by its symbol.
         rotations: (G, 3, 3) Cartesian point group.
     """
     symbol, rows = quantity.display.symbol, _functions(quantity, rotations)
-    n = len(rows)
-    places = list(combinations_with_replacement(range(n), 2))
+    n, m = rows.shape[:2]
+    square = n == m
+    every = combinations_with_replacement(range(n), 2) if square else product(range(n), range(m))
+    places = list(every)
     zero = np.abs(rows).max(axis=-1) < TOLERANCE
     members: list[list[tuple[tuple[int, int], float]]] = []
     for place in (p for p in places if not zero[p]):
@@ -56,12 +58,14 @@ def tensor_pattern(quantity: Quantity, rotations: np.ndarray) -> Pattern:
                 break
         else:
             members.append([(place, 1.0)])
-    numbers = np.full((n, n), -1)
+    numbers = np.full((n, m), -1)
     equal: list[str] = []
     for group in (g for g in members if len(g) > 1):
         index = len(equal)
         for (i, j), _ in group:
-            numbers[i, j] = numbers[j, i] = index
+            numbers[i, j] = index
+            if square:
+                numbers[j, i] = index
         equal.append(" = ".join(_term(symbol, p, 1 / r) for p, r in group))
     differences = _differences(symbol, rows, [group[0][0] for group in members])
     independent = np.linalg.matrix_rank(np.array([rows[p] for p in places]), tol=TOLERANCE)
@@ -69,7 +73,7 @@ def tensor_pattern(quantity: Quantity, rotations: np.ndarray) -> Pattern:
 
 
 def _functions(quantity: Quantity, rotations: np.ndarray) -> np.ndarray:
-    """(n, n, m): coefficients of each entry in the m components of a tensor without symmetry."""
+    """(n, m, k): coefficients of each entry in the k components of a tensor without symmetry."""
     basis = quantity.form.basis().numpy()
     averaged = quantity.form.rotate(basis[:, None], rotations).mean(axis=1)
     return np.moveaxis(quantity.to_ase(averaged), 0, -1)

@@ -34,13 +34,13 @@ class Entry:
 class TensorTable:
     """A tensor as a reader sees it.
 
-    title, unit: of the whole; labels: of rows and columns.
+    title, unit: of the whole; labels: of columns. rows: each with its label.
     """
 
     title: str
     unit: str
     labels: tuple[str, ...]
-    rows: list[list[Entry]]
+    rows: list[tuple[str, list[Entry]]]
 
 
 @dataclass(frozen=True)
@@ -122,18 +122,19 @@ def tensor_panel(
 
 
 def _table(title: str, quantity: Quantity, tensor: np.ndarray, pattern: Pattern) -> TensorTable:
-    n, display = len(tensor), quantity.display
+    (n, m), display = tensor.shape, quantity.display
+    labels = {len(names): names for names in (AXES, VOIGT)}
     rows = []
     for i in range(n):
         row = []
-        for j in range(n):
+        for j in range(m):
             text, group = fixed(tensor[i, j] * display.scale, display.decimals), pattern.group[i, j]
             # a first-principles tensor may break the symmetry, and then shows by how much
             zero = bool(pattern.zero[i, j]) and float(text.replace("−", "-")) == 0
             letter = chr(ord("a") + group) if group >= 0 else ""
-            row.append(Entry("·" if zero else text, letter, zero, i > j))
-        rows.append(row)
-    return TensorTable(title, display.unit, VOIGT if n == 6 else AXES, rows)
+            row.append(Entry("·" if zero else text, letter, zero, n == m and i > j))
+        rows.append((labels[n][i], row))
+    return TensorTable(title, display.unit, labels[m], rows)
 
 
 @dataclass(frozen=True)

@@ -100,9 +100,8 @@ def longitudinal_piezoelectric(tensor: np.ndarray, directions: np.ndarray) -> np
     """
     n = unit_vectors(directions)
     form = voigt_columns_to_cartesian(tensor)
-    return np.einsum("...ijk,ni,nj,nk->...n", form, *[n.reshape(-1, 3)] * 3, optimize=True).reshape(
-        *form.shape[:-3], *n.shape[:-1]
-    )
+    values = np.einsum("...ijk,ni,nj,nk->...n", form, *[n.reshape(-1, 3)] * 3, optimize=True)
+    return values.reshape((*form.shape[:-3], *n.shape[:-1]))
 
 
 def greatest_longitudinal(tensors: np.ndarray) -> np.ndarray:

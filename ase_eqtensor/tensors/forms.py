@@ -22,6 +22,9 @@ from .irreps import (
 )
 from .notation import mandel_rotation, rotate_rank2
 
+ROUNDING = 1e-12  # of the largest entry
+SAME = 1e-6  # by which matrices of one operation differ
+
 
 @dataclass(frozen=True, eq=False)
 class Form:
@@ -68,12 +71,25 @@ class Form:
     def group_averages(self, arrays: np.ndarray, groups: Sequence[np.ndarray]) -> np.ndarray:
         """Averages (B, *shape) of arrays (B, *shape) over their point groups.
 
-        `groups` are B arrays (G, 3, 3) of orthogonal matrices in the frame of the tensors.
+        `groups` are B arrays (G, 3, 3) of orthogonal matrices in the frame of the tensors. What
+        they forbid is zero, not what rounding leaves of it.
         """
         order = np.array([len(group) for group in groups])
         rotated = self.rotate(np.repeat(arrays, order, axis=0), np.concatenate(groups))
         total = np.add.reduceat(rotated, np.cumsum(order) - order)
-        return total / order.reshape(-1, *(1 for _ in self.shape))
+        axes = tuple(range(1, 1 + len(self.shape)))
+        average = total / np.expand_dims(order, axes)
+        rounding = ROUNDING * np.abs(arrays).max(axis=axes, keepdims=True)
+        return np.where(np.abs(average) < rounding, 0.0, average)
+
+    def forbidden(self, group: np.ndarray) -> bool:
+        """Whether a point group (G, 3, 3) leaves nothing of any array of odd parity."""
+        if not self.odd:
+            return False
+        if (np.abs(group + np.eye(3)).max(axis=(1, 2)) < SAME).any():
+            return True
+        basis = self.basis().numpy()
+        return bool(np.abs(self.rotate(basis[:, None], group).mean(axis=1)).max() < SAME)
 
     def _flat(self, array):
         """(..., *shape) as (..., size)."""

@@ -143,8 +143,8 @@ def test_screen_and_its_failures(runner, tmp_path):
 
 def test_models_lists_them(runner):
     text = runner.invoke(app, ["models"]).stdout
-    assert "joint-v3 --partner 7net-l3i5: stiffness 0.1" in text
-    assert "joint-v3 (default)" in text and "joint-v3-small" in text
+    assert "joint-v4 --partner 7net-l3i5: stiffness 0.1" in text
+    assert "joint-v4 (default)" in text and "joint-v3-small" in text
 
 
 @pytest.mark.parametrize("debug", [False, True])

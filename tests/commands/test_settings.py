@@ -66,7 +66,7 @@ def test_settings_reach_the_prediction(runner):
 def test_values_of_a_model_that_was_never_calibrated(runner, weights):
     model = ["--model", str(weights)]
     prediction = EqTensorCalculator(weights).predict([read(MGO)])[0]
-    assert prediction.uncertainty == {} and len(prediction.scalars) == 11
+    assert prediction.uncertainty == {} and len(prediction.scalars) == 12
     table = runner.invoke(app, ["predict", MGO, *model]).stdout
     assert "never calibrated" in table.splitlines()[0]
     assert f" {prediction.scalars['k_vrh_gpa']:.3g} " in table and "[" not in table

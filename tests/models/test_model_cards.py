@@ -90,9 +90,8 @@ def test_model_of_version_0_1_loads_as_before(tmp_path):
     assert np.linalg.eigvalsh(tensor)[0] > 0
 
 
-@pytest.mark.parametrize("name", ["joint-v2", "joint-v2-small"])
-def test_old_card_is_upgraded_whole(name):
-    today = load_model(name).card
+def test_old_card_is_upgraded_whole():
+    today = load_model("joint-v2").card
     for key in ("elements", "uncertainty", "calibration"):
         assert "elasticity_tensor" in getattr(today, key)
     assert set(today.elements) == {

@@ -55,8 +55,8 @@ def made_up(crystals: int = 1200) -> dict[str, Predictions]:
         if name.endswith("spread"):
             values[name] = np.log(scale)
     out = {}
-    for name, n in ((target.name, target.quantity.shape[0]) for target in TENSORS):
-        target = np.broadcast_to(4 * np.eye(n), (crystals, n, n)).copy()
+    for name, shape in ((target.name, target.quantity.shape) for target in TENSORS):
+        target = np.broadcast_to(4 * np.eye(*shape), (crystals, *shape)).copy()
         noise = scale * rng.normal(size=crystals).clip(-2, 2)
         out[name] = Predictions(records, target * np.exp(noise)[:, None, None], target, values)
     return out
@@ -292,5 +292,5 @@ def test_models_without_calibration_give_no_estimate(model):
 def test_refused_properties_have_none(card, tmp_path):
     path = save_model(tiny_network(members=len(FOLDS)), card, tmp_path / "ensemble")
     chloride = EqTensorCalculator(path).predict([bulk("NaCl", "rocksalt", a=5.6)])[0]
-    assert set(chloride.uncertainty) == set(chloride.tensors) and len(chloride.tensors) == 2
+    assert set(chloride.uncertainty) == set(chloride.tensors) and len(chloride.tensors) == 3
     assert load_model(path).error_model.folds == FOLDS

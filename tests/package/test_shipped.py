@@ -98,15 +98,15 @@ def test_card_is_complete(name):
     assert len(card.members) == card.architecture.members
     for key in ("recipe", "figures", "by_fold", "calibration", "data_citation", "intended_use"):
         assert getattr(card, key), key
-    assert set(offered()) <= card.level_of_theory.keys()
-    for declared in offered().values():
+    assert model.quantities.keys() == card.level_of_theory.keys()
+    for declared in model.quantities.values():
         elements = model.trained_elements(declared.trained_on)
         known = elements - model.borrowed_elements(declared.trained_on)
         assert {8, 12, 14} <= known and not {0, 2, 10, 18} & known
     for member in card.members:
         assert all(parts["train"] > 0 for parts in member.data.values())
     figures = card.figures["out_of_fold"]
-    tensors = {name for name in offered() if name != "compliance_tensor"}
+    tensors = model.quantities.keys() - {"compliance_tensor"}
     assert tensors <= figures.keys()
     assert figures["elasticity_tensor"]["unphysical"] == 0
     assert figures["dielectric_tensor"]["unphysical"] == 0
@@ -129,7 +129,9 @@ def test_calibration_of_the_shipped_models(name):
             # of single networks a fold alone is known, and a fifth of the crystals
             tolerance = 0.03 if len(card.folds) > 1 else 0.04
             assert entry[quantity]["coverage"]["0.9"] == pytest.approx(0.9, abs=tolerance)
-        if property_name != "compliance_tensor" and name == DEFAULT_MODEL:
+        # of a piezoelectric tensor nothing tells beforehand how far off it is
+        told = property_name not in ("compliance_tensor", "piezoelectric_tensor")
+        if told and name == DEFAULT_MODEL:
             assert entry["relative_error"]["width"]["0.9"] < 1
             flagged = entry["flagged"]
             assert 0.03 < flagged["share"] < 0.15
@@ -144,7 +146,7 @@ def test_bounds_of_the_default_hold_in_each_group(kind):
             for group, shares in entry[error][kind].items():
                 if entry[error]["crystals"][group] >= 40:
                     assert 0.86 <= shares["0.9"] <= 0.94, (name, error, group)
-                    assert 0.43 <= shares["0.5"] <= 0.57, (name, error, group)
+                    assert 0.42 <= shares["0.5"] <= 0.58, (name, error, group)
                     checked += 1
     assert checked >= 30
 

@@ -9,7 +9,8 @@ from ase_eqtensor import EqTensorCalculator, freeze, save
 from ase_eqtensor.quantities import offered
 
 MGO = bulk("MgO", "rocksalt", a=4.25)
-DIELECTRIC = tuple(name for name, quantity in offered().items() if quantity.insulators_only)
+# a piezoelectric tensor is zero in all crystals here, metals or not
+DIELECTRIC = tuple(n for n, q in offered().items() if q.insulators_only and not q.form.odd)
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +61,8 @@ def test_crystals_far_from_rest_are_flagged_and_have_wider_bounds(
         assert prediction.concerns["far_from_rest"] == ()
         for tensor, estimate in usual.uncertainty.items():
             for level, bound in estimate.relative_error.items():
-                assert prediction.uncertainty[tensor].relative_error[level] > 1.1 * bound
+                wider = prediction.uncertainty[tensor].relative_error[level]
+                assert wider > 1.1 * bound or offered()[tensor].form.odd and wider == bound == 0
 
 
 def test_large_ionic_parts_are_flagged(calculator):

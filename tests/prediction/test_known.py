@@ -29,7 +29,7 @@ QUARTZ = quartz()
 
 @pytest.fixture(scope="module")
 def shipped() -> Model:
-    return load_model("joint-v2-small")
+    return load_model("joint-v2")
 
 
 @pytest.fixture(scope="module")

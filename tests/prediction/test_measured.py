@@ -57,7 +57,9 @@ def test_bounds_are_those_of_measured_values(predictions):
         assert {"eps_inf", "eps_total", "k_vrh_gpa", "g_vrh_gpa"} <= {
             scalar for estimate in measured.uncertainty.values() for scalar in estimate.scalars
         }
-    assert measured.uncertainty.keys() == offered().keys()
+    # of piezoelectric tensors no measurements are known: first principles, without bounds
+    known = {name for name, quantity in offered().items() if not quantity.form.odd}
+    assert measured.uncertainty.keys() == known
 
 
 def test_the_record_says_which_level(predictions):

@@ -178,7 +178,7 @@ def test_unknown_partners_are_refused(tmp_path, weights):
         EqTensorCalculator(partner="7net-x")
     with pytest.raises(SettingError, match="EMT.*calibrate-partner"):
         EqTensorCalculator(partner=EMT())
-    with pytest.raises(SettingError, match="other weights.*joint-v3"):
+    with pytest.raises(SettingError, match="other weights.*joint-v4"):
         EqTensorCalculator(str(weights), partner=written(tmp_path))
     with pytest.raises(SettingError, match="measured.*choose one"):
         EqTensorCalculator(partner=written(tmp_path), level="measured")
@@ -248,7 +248,10 @@ def test_the_shipped_one():
     pytest.importorskip("sevenn")
     found = predicted(EqTensorCalculator(partner="7net-l3i5"), MGO)
     network = found.consulted.network
-    assert found.consulted.alone.keys() == {"electronic_dielectric_tensor"}
+    assert found.consulted.alone.keys() == {
+        "electronic_dielectric_tensor",
+        "piezoelectric_tensor",
+    }
     assert found.tensors[C] != pytest.approx(network[C], rel=0.01)
     for name in ("k_vrh_gpa", "g_vrh_gpa", "eps_total"):
         low, high = found.interval(name)

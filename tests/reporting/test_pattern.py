@@ -6,6 +6,7 @@ from crystals import CRYSTALS
 
 from ase_eqtensor.crystal.symmetry import analyse
 from ase_eqtensor.quantities.permittivity import TOTAL
+from ase_eqtensor.quantities.piezoelectric import PIEZOELECTRIC
 from ase_eqtensor.quantities.stiffness import COMPLIANCE, STIFFNESS
 from ase_eqtensor.reporting.pattern import tensor_pattern
 from ase_eqtensor.tensors.notation import project_rank2, project_stiffness
@@ -39,3 +40,12 @@ def test_relations_of_hexagonal_and_trigonal_crystals():
     assert tensor_pattern(COMPLIANCE, wurtzite).differences == ("S66 = 2(S11 − S12)",)
     quartz = analyse(CRYSTALS["quartz"]).rotations
     assert "S14 = −S24 = ½S56" in tensor_pattern(COMPLIANCE, quartz).equal
+
+
+def test_relations_of_piezoelectric_tensors():
+    wurtzite = tensor_pattern(PIEZOELECTRIC, analyse(CRYSTALS["wurtzite"]).rotations)
+    assert set(wurtzite.equal) == {"e15 = e24", "e31 = e32"} and wurtzite.independent == 3
+    quartz = tensor_pattern(PIEZOELECTRIC, analyse(CRYSTALS["quartz"]).rotations)
+    assert quartz.independent == 2 and quartz.zero[2].all()
+    rocksalt = tensor_pattern(PIEZOELECTRIC, analyse(CRYSTALS["rocksalt"]).rotations)
+    assert rocksalt.zero.all() and rocksalt.independent == 0

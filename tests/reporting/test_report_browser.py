@@ -39,7 +39,8 @@ for (const element of document.body.querySelectorAll("*")) {
 return [document.documentElement.scrollWidth, wide];
 """
 FIGURES = [
-    "structure", "young", "shear", "compressibility", "electronic-dielectric-tensor",
+    "structure", "young", "shear", "compressibility", "slowness", "electronic-dielectric-tensor",
+    "refractive-index",
     "dielectric-tensor",
 ]  # fmt: skip
 

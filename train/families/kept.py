@@ -20,6 +20,14 @@ def comparable(recipe: Mapping) -> dict:
     return {key: value for key, value in recipe.items() if key not in ("fold", "seed", "without")}
 
 
+def of_trunk(recipe: Mapping) -> dict:
+    """What of a recipe is comparable between networks with a branch (train/branch/) and those
+    without: it changes no tensor that they had before."""
+    own = dict(comparable(recipe))
+    branch = own.pop("branch", {"datasets": []})
+    return own | {"datasets": [d for d in own["datasets"] if d not in branch["datasets"]]}
+
+
 def save(path: Path, families: dict[str, Known], recipe: Mapping) -> None:
     """Write the errors of families, by networks of a recipe, to an .npz file, as float32."""
     entries = {
@@ -32,7 +40,7 @@ def save(path: Path, families: dict[str, Known], recipe: Mapping) -> None:
     rows = [np.stack([one.features[n] for n in names], axis=1) for one in entries.values()]
     table, index = np.unique(np.concatenate(rows).astype(np.float32), axis=0, return_inverse=True)
     ends = np.cumsum([len(one.values) for one in entries.values()])[:-1]
-    told = np.array(json.dumps(comparable(recipe), sort_keys=True))
+    told = np.array(json.dumps(of_trunk(recipe), sort_keys=True))
     columns = {"recipe": told, "names": np.array(names), "features": table}
     for (key, one), row in zip(entries.items(), np.split(index.ravel(), ends)):
         columns[f"{key}{SEPARATOR}row"] = row.astype(np.int32)
@@ -45,7 +53,7 @@ def load(recipe: Mapping, path: Path = LEFT_OUT) -> dict[str, Known]:
     """The errors that `save` wrote; none if they are by networks of another recipe."""
     with np.load(path) as file:
         columns = dict(file)
-    if json.loads(str(columns["recipe"])) != json.loads(json.dumps(comparable(recipe))):
+    if json.loads(str(columns["recipe"])) != json.loads(json.dumps(of_trunk(recipe))):
         return {}
     names, table = columns["names"].tolist(), columns["features"].astype(float)
     families: dict[str, Known] = {}

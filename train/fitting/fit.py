@@ -7,6 +7,7 @@ import lightning as L
 import torch
 from lightning.pytorch.callbacks import EMAWeightAveraging, LearningRateMonitor, ModelCheckpoint
 from lightning.pytorch.loggers import CSVLogger
+from torch.utils.data import DataLoader
 
 from ase_eqtensor.errors import DataError
 from ase_eqtensor.train.fitting.module import TensorModule
@@ -92,6 +93,22 @@ def fit(
     batches = training_loader(samples.train, recipe.batch_size, recipe.seed)
     network = untrained(samples.train, recipe, progress)
     module = TensorModule(network, recipe, steps=len(batches) * recipe.epochs)
+    validation = loader(samples.selection, 64)
+    return descend(module, batches, validation, folder, resume, progress, devices, stop_after)
+
+
+def descend(
+    module: TensorModule,
+    batches: DataLoader,
+    validation: DataLoader,
+    folder: Path,
+    resume: bool = False,
+    progress: bool = True,
+    devices: int = 1,
+    stop_after: int | None = None,
+) -> TensorModule:
+    """The same for a module that is given, with its batches."""
+    recipe = module.recipe
     last = ModelCheckpoint(folder / CHECKPOINTS, "last", enable_version_counter=False)
     trainer = L.Trainer(
         max_epochs=stop_after or recipe.epochs,
@@ -115,7 +132,7 @@ def fit(
     trainer.fit(
         module,
         batches,
-        loader(samples.selection, 64),
+        validation,
         ckpt_path=reached if resume and reached.is_file() else None,
         weights_only=False,
     )

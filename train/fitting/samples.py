@@ -81,13 +81,18 @@ def _graph(record: Record, cutoff: float) -> CrystalGraph:
 
 
 def collate_samples(samples: Sequence[Sample]) -> Batch:
-    """Join samples; crystals without a target are simply not in that target's index."""
+    """Join samples."""
+    return Batch(collate([sample.graph for sample in samples]), batched_targets(samples))
+
+
+def batched_targets(samples: Sequence[Sample]) -> dict[str, tuple[torch.Tensor, torch.Tensor]]:
+    """The targets of `Batch`; crystals without a target are simply not in that target's index."""
     batched = {}
     for name in sorted({name for sample in samples for name in sample.values}):
         index = [i for i, sample in enumerate(samples) if name in sample.values]
         values = np.stack([samples[i].values[name] for i in index])
         batched[name] = torch.tensor(index), torch.from_numpy(values).double()
-    return Batch(collate([sample.graph for sample in samples]), batched)
+    return batched
 
 
 class SharedBatches(BatchSampler):

@@ -116,6 +116,8 @@ def references(
     if rest is not None:
         scalings = [Scaling.of(b.graph, architecture.cutoff, rest) for b in loader(samples, 64)]
     for name, head in heads().items():
+        if not head.form.scalars:
+            continue  # it has no isotropic part
         scale = np.ones(len(samples))
         if scalings and head.density:
             scale = torch.cat([s.logarithm(head)[0] for s in scalings]).neg().exp().numpy()

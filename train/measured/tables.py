@@ -84,5 +84,10 @@ def dielectric(path: Path) -> Iterator[Measurement]:
                 yield Measurement(ELECTRONIC.name, INDEX, *crystal, index)
 
 
+def all_of(permittivities: Path) -> list[Measurement]:
+    """The measured stiffnesses, and the permittivities of a table of one's own."""
+    return [*elastic(), *dielectric(permittivities)]
+
+
 def _numbers(text: str) -> tuple[float, ...]:
     return tuple(float(part) for part in text.split(",") if part.strip())

@@ -90,10 +90,12 @@ def compare(
     predictions = {}
     for name in dict.fromkeys(name for s in samples for name in s.values if name in predicted):
         chosen = [i for i, sample in enumerate(samples) if name in sample.values]
-        true = np.stack([samples[i].values[name] for i in chosen])
+        said = predicted[name][chosen]
+        known = np.stack([samples[i].values[name] for i in chosen])
+        true = targets()[name].meant(known, said)
         predictions[name] = Predictions(
             [samples[i].record for i in chosen],
-            predicted[name][chosen],
+            said,
             true,
             {feature: values[chosen] for feature, values in features.items()},
             np.broadcast_to(middles[name], true.shape) if name in middles else None,
@@ -129,7 +131,8 @@ def _medians(records: Iterable[Record]) -> dict[str, np.ndarray]:
     for record in records:
         for name, value in target_values(record).items():
             values.setdefault(name, []).append(value)
-    return {name: np.median(column, axis=0) for name, column in values.items()}
+    meant = {name: targets()[name].meant(np.stack(column)) for name, column in values.items()}
+    return {name: np.median(column, axis=0) for name, column in meant.items()}
 
 
 def read(

@@ -51,6 +51,11 @@ class Target(ABC):
         """What is to be compared with values (B, ...), of the network's outputs: quantity ->
         (B, *form.shape) (torch)."""
 
+    def meant(self, values: np.ndarray, predicted: np.ndarray | None = None) -> np.ndarray:
+        """What is true, of the shape of predictions (n, ...), where values (n, ...) leave it open:
+        what is nearest to the predicted ones, or else likeliest."""
+        return values
+
     @abstractmethod
     def errors(self, predicted: torch.Tensor, value: torch.Tensor) -> torch.Tensor:
         """Error of each crystal (n,), of the kind that the validation score is made of, from

@@ -14,8 +14,7 @@ def test_rows_of_any_frame_are_labelled(tmp_path, monkeypatch):
         Record(atoms, "piezoelectric", "test", name, {"piezoelectric_tensor": tensor})
         for name, atoms in (("hcp", bulk("Cu", "hcp", a=2.6)), ("fcc", bulk("Cu")))
     ]
-    others = [Record(bulk("Cu"), "formation_energy", "test", "x", {"formation_energy": 0.0})]
-    monkeypatch.setattr(MatminerSource, "records", lambda self: iter(rows + others))
+    monkeypatch.setattr(MatminerSource, "_read", lambda self, datasets: iter(rows))
     output = tmp_path / "labels.jsonl"
     done = main(output, calculator="ase.calculators.emt:EMT", level="made up")
     assert done.labels == 2

@@ -33,6 +33,7 @@ LEVEL_OF_THEORY = {
         "PBE or PBE+U (VASP), relaxed-ion stress-strain; de Jong 2015"
     ),
     ("dielectric", MatminerSource.name): "PBE or PBE+U (VASP), DFPT; Petousis 2017",
+    ("piezoelectric", MatminerSource.name): "PBE or PBE+U (VASP), DFPT; de Jong 2015",
     ("elastic", MaterialsProjectSource.name): (
         "PBE or PBE+U (VASP), relaxed-ion; Materials Project"
     ),

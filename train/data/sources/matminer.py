@@ -11,7 +11,8 @@ import subprocess
 import sys
 import tarfile
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from hashlib import file_digest
 from io import StringIO
 from pathlib import Path
@@ -20,8 +21,6 @@ import numpy as np
 import pandas as pd
 from ase import Atoms
 from ase.io.vasp import read_vasp
-from pymatgen.core import Structure
-from pymatgen.core.tensors import Tensor
 
 from ase_eqtensor.crystal.lattice import bare
 from ase_eqtensor.errors import DataError
@@ -29,9 +28,9 @@ from ase_eqtensor.quantities.piezoelectric import PIEZOELECTRIC
 from ase_eqtensor.tensors.electromechanical import C_PER_M2
 from ase_eqtensor.tensors.notation import GPA
 from ase_eqtensor.train.data.sources.base import Source
+from ase_eqtensor.train.data.sources.frames import Frame, read_frames
 from ase_eqtensor.train.record import Record, Rejection
-from ase_eqtensor.train.targets.curation import relative_deviation
-from ase_eqtensor.train.targets.piezoelectric import FRAME
+from ase_eqtensor.train.targets.piezoelectric import MOST_READINGS, NOISE, READINGS
 
 VERSION = "0.3.9"
 SHA256 = "3faf9e83464f3d48f68a759bf476ad24da4c8c3e950c8f340cb917d3bb906400"
@@ -53,25 +52,32 @@ class MatminerSource(Source):
 
     def records(self) -> Iterator[Record | Rejection]:
         """Yield the rows of all four sets. Raises DataError if the archive is missing or wrong."""
+        frames = read_frames()
+        for row in self._read(_FILES):
+            if isinstance(row, Record) and PIEZOELECTRIC.name in row.targets:
+                row = _in_frame(row, frames)
+            yield row
+
+    def piezoelectric(self) -> Iterator[Record]:
+        """Yield the readable piezoelectric rows, their tensors as written. Raises as `records`."""
+        for row in self._read(["piezoelectric"]):
+            if isinstance(row, Record):
+                yield row
+
+    def _read(self, datasets: Iterable[str]) -> Iterator[Record | Rejection]:
         with tempfile.TemporaryDirectory() as folder:
             archive = download(Path(folder)) if self.archive is None else Path(self.archive)
             verify(archive, self.sha256)
             with tarfile.open(archive) as tar:
-                for dataset, (file, parse) in _FILES.items():
+                for dataset in datasets:
+                    file, parse = _FILES[dataset]
                     for row in _rows(tar, archive, file):
                         yield self._record(dataset, row, parse)
-
-    def piezoelectric(self) -> Iterator[Record]:
-        """Yield the readable piezoelectric rows, whatever their frame. Raises as `records`."""
-        for row in self.records():
-            if isinstance(row, Record) and PIEZOELECTRIC.name in row.targets:
-                yield row
 
     def _record(self, dataset: str, row: dict, parse: Callable) -> Record | Rejection:
         try:
             atoms, targets = parse(row)
-            doubt = _doubt(atoms, targets)
-            return Record(bare(atoms), dataset, self.name, row["material_id"], targets, doubt)
+            return Record(bare(atoms), dataset, self.name, row["material_id"], targets)
         except (ValueError, TypeError, LookupError, SyntaxError, RuntimeError) as error:
             reason = f"unreadable: {type(error).__name__}: {error}"
             return Rejection(dataset, row["material_id"], row["formula"], reason)
@@ -157,22 +163,21 @@ def _formation_energy(row: dict) -> tuple[Atoms, dict]:
     return atoms, {"formation_energy": float(row["formation_energy_per_atom"])}
 
 
-def _doubt(atoms: Atoms, targets: dict) -> str:
-    """Why the frame of a tensor is in doubt although it may agree with the point group, or "".
-
-    Of the piezoelectric tensors, two in five agree with the point group of their structure if they
-    are read in the frame of the poscar, four in five if read in the IEEE frame. A row is certain
-    only if both readings give the same tensor.
-    """
-    if PIEZOELECTRIC.name not in targets:
-        return ""
-    structure = Structure(atoms.cell.array, atoms.symbols, atoms.get_scaled_positions())
-    to_ieee = np.array(Tensor.get_ieee_rotation(structure))
-    given = PIEZOELECTRIC.from_ase(targets[PIEZOELECTRIC.name])
-    rotated = PIEZOELECTRIC.form.rotate(given, to_ieee)
-    if relative_deviation(rotated, given) <= FRAME:
-        return ""
-    return "doubtful frame: the tensor is another one if it was given in the IEEE frame"
+def _in_frame(record: Record, known: Mapping[str, Sequence[Frame]]) -> Record | Rejection:
+    """A piezoelectric row with its tensor in the frame of its structure or, where several frames
+    are as likely, with all that it may stand for."""
+    written = np.asarray(record.targets[PIEZOELECTRIC.name])
+    if np.linalg.norm(written) < NOISE:
+        return record
+    if not (frames := known.get(record.source_id)):
+        return record.rejected(
+            "unknown frame: its tensor obeys the point group in none, or nothing tells in which"
+        )
+    turned = [PIEZOELECTRIC.rotate(written, frame.rotation) for frame in frames]
+    if len(turned) == 1:
+        return replace(record, targets={PIEZOELECTRIC.name: turned[0]})
+    several = turned + turned[:1] * (MOST_READINGS - len(turned))
+    return replace(record, targets={READINGS: np.stack(several)})
 
 
 _FILES = {
