@@ -39,5 +39,6 @@ polar = read(folder / "GaN.cif")
 (prediction,) = EqTensorCalculator().predict([polar])
 names = ("elasticity_tensor", "piezoelectric_tensor", "dielectric_tensor")
 whole = Electromechanical(*(prediction[name] for name in names))
-print(f"{polar.symbols}: d33 {100 * whole.d[2, 2]:.1f} pm/V, coupling k33 {whole.coupling['k33']:.2f}")
+d33, k33 = 100 * whole.d[2, 2], whole.coupling["k33"]
+print(f"{polar.symbols}: d33 {d33:.1f} pm/V, coupling k33 {k33:.2f}")
 print(f"e, greatest along any direction: {prediction.interval('e_longitudinal_c_per_m2')} C/m^2")

@@ -204,7 +204,7 @@ class ErrorModel:
             bounds = {error: bounds_of(scale, known) for error, scale in scales.items()}
             flagged = scale_of(entry.scales[RELATIVE], known) > entry.unfamiliar_above
             calibrated = [s for s in QUANTITIES[name].scalars if s.name in scales]
-            forbidden = ~told.tensors[name].any(axis=(1, 2))
+            forbidden = [not tensor.any() for tensor in told.tensors[name]]
             for i, result in enumerate(results):
                 if forbidden[i]:
                     result.uncertainty[name] = _no_error(calibrated)

@@ -1,6 +1,6 @@
 """Everything about a crystal that comes before the network: checks, symmetry, graph."""
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -166,7 +166,7 @@ class Preparation:
         return (QUANTITIES[name] for name in self.elements)
 
     def _element_coverage(
-        self, atoms: Atoms, forbidden: Collection[str]
+        self, atoms: Atoms, forbidden: frozenset[str]
     ) -> tuple[dict[str, EqTensorError], list[EqTensorWarning]]:
         """Quantities that are refused, and warnings; of what is `forbidden` no element matters, as
         long as anything else is known of the crystal."""
@@ -194,7 +194,7 @@ class Preparation:
                     )
         if self.elements.keys() - refused.keys() - forbidden:
             refused = {name: error for name, error in refused.items() if name not in forbidden}
-        warnings = [w for w in warnings if not set(w.properties or ()) & set(forbidden)]
+        warnings = [w for w in warnings if not forbidden & set(w.properties or ())]
         return refused, warnings
 
 

@@ -20,7 +20,6 @@ from ase_eqtensor import EqTensorCalculator, __version__, available_models, load
 from ase_eqtensor.models.charges import Neighbourhoods
 from ase_eqtensor.models.partner_card import read_partner
 from ase_eqtensor.models.store import DEFAULT_MODEL
-from ase_eqtensor.quantities import offered
 
 # Runs with the path that must provide the package as its argument, the network cut off.
 OFFLINE = """

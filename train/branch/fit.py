@@ -3,11 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import cast
 
 import lightning as L
 import torch
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Dataset
 
+from ase_eqtensor.crystal.graph import GraphBatch
+from ase_eqtensor.errors import DataError
 from ase_eqtensor.network.model import TensorNetwork
 from ase_eqtensor.train.branch.branch import Branch
 from ase_eqtensor.train.branch.pooled import Pooled
@@ -49,21 +52,36 @@ def fit_branch(
     """`network` with a branch that was taught on its features by `train`.
 
     folder: receives checkpoints and logs, see `fit`.
+
+    Raises DataError for a recipe that changes crystals in every step.
     """
+    if recipe.noise or recipe.class_dropout:
+        raise DataError(
+            f"noise = {recipe.noise}, class_dropout = {recipe.class_dropout}: the features that a "
+            "branch reads are computed once, so both must be 0 in its recipe"
+        )
     L.seed_everything(recipe.seed, verbose=False)
     whole = branched(network, recipe)
-    pooled = [[PooledSample(s, Pooled.of(whole, s.graph)) for s in part] for part in (train, val)]
     order = torch.Generator().manual_seed(recipe.seed)
-    batches = DataLoader(
-        pooled[0], recipe.batch_size, shuffle=True, generator=order, collate_fn=_collate
+    batches: DataLoader = DataLoader(
+        _pooled(whole, train),
+        recipe.batch_size,
+        shuffle=True,
+        generator=order,
+        collate_fn=_collate,
     )
-    validation = DataLoader(pooled[1], 64, collate_fn=_collate)
-    branch = Branch(whole)
+    validation: DataLoader = DataLoader(_pooled(whole, val), 64, collate_fn=_collate)
+    branch = cast(TensorNetwork, Branch(whole))  # whose place it takes
     module = TensorModule(branch, recipe, steps=len(batches) * recipe.epochs)
     descend(module, batches, validation, folder, progress=progress)
     return whole.eval().requires_grad_(False)
 
 
+def _pooled(network: TensorNetwork, samples: Sequence[Sample]) -> Dataset[PooledSample]:
+    pooled = [PooledSample(sample, Pooled.of(network, sample.graph)) for sample in samples]
+    return cast(Dataset[PooledSample], pooled)
+
+
 def _collate(samples: Sequence[PooledSample]) -> Batch:
-    targets = batched_targets([one.sample for one in samples])
-    return Batch(Pooled.joined([one.pooled for one in samples]), targets)
+    pooled = Pooled.joined([one.pooled for one in samples])
+    return Batch(cast(GraphBatch, pooled), batched_targets([one.sample for one in samples]))

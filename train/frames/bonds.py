@@ -93,9 +93,16 @@ class Bonds(NamedTuple):
     @classmethod
     def joined(cls, parts: Sequence["Bonds"]) -> "Bonds":
         """Those of several single crystals as one."""
-        crystal = [torch.full((len(part.weight),), k) for k, part in enumerate(parts)]
-        fields = zip(*(part[1:-1] for part in parts))
-        return cls(torch.cat(crystal), *map(torch.cat, fields), len(parts))
+        return cls(
+            torch.cat([torch.full((len(part.weight),), k) for k, part in enumerate(parts)]),
+            torch.cat([part.first for part in parts]),
+            torch.cat([part.second for part in parts]),
+            torch.cat([part.shape for part in parts]),
+            torch.cat([part.polarity for part in parts]),
+            torch.cat([part.weight for part in parts]),
+            torch.cat([part.terms for part in parts]),
+            len(parts),
+        )
 
 
 class BondDipoles(nn.Module):

@@ -12,7 +12,7 @@ best one remain. The file that the source of the set reads is written anew.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, cast
 
 import numpy as np
 import torch
@@ -49,6 +49,12 @@ class Case:
     bonds: Bonds | None
 
     @property
+    def known_bonds(self) -> Bonds:
+        """The bonds of a row that has some."""
+        assert self.bonds is not None
+        return self.bonds
+
+    @property
     def tensors(self) -> torch.Tensor:
         """(R, 3, 6) those that the row may stand for in learning."""
         known = self.readings[:1] if self.point_group == TOLD else self.readings
@@ -81,7 +87,7 @@ def learn(taught: Sequence[Case], seed: int) -> BondDipoles:
     random = np.random.default_rng(seed)
     with torch.random.fork_rng(devices=[]), torch.enable_grad():
         torch.manual_seed(seed)
-        dipoles = BondDipoles(taught[0].bonds.first.shape[1]).train()
+        dipoles = BondDipoles(taught[0].known_bonds.first.shape[1]).train()
         optimiser = torch.optim.AdamW(dipoles.parameters(), lr=RATE, weight_decay=DECAY)
         batches = -(-len(taught) // BATCH)
         schedule = torch.optim.lr_scheduler.OneCycleLR(
@@ -94,7 +100,7 @@ def learn(taught: Sequence[Case], seed: int) -> BondDipoles:
             width = LOOSE * (1 - epoch / EPOCHS) + STRICT
             for batch in np.array_split(random.permutation(len(taught)), batches):
                 chosen = [taught[i] for i in batch]
-                said = dipoles(Bonds.joined([case.bonds for case in chosen]))
+                said = dipoles(Bonds.joined([case.known_bonds for case in chosen]))
                 may_be = pad_sequence([case.tensors for case in chosen], True, FAR)
                 loss = _softly(errors(said, may_be), width).mean()
                 optimiser.zero_grad()
@@ -103,7 +109,8 @@ def learn(taught: Sequence[Case], seed: int) -> BondDipoles:
                 optimiser.step()
                 schedule.step()
                 mean.update_parameters(dipoles)
-    return mean.module.eval().requires_grad_(False)
+    averaged = cast(BondDipoles, mean.module)
+    return averaged.eval().requires_grad_(False)
 
 
 def errors(predicted: torch.Tensor, readings: torch.Tensor) -> torch.Tensor:
@@ -129,7 +136,7 @@ def expected(known: Sequence[Case], progress: bool = False) -> np.ndarray:
             asked = [i for i, formula in enumerate(formulas) if part[formula] == held]
             taught = [case for case, f in zip(known, formulas) if part[f] != held]
             dipoles = learn(taught, seed=PARTS * number + held)
-            said = dipoles(Bonds.joined([known[i].bonds for i in asked]))
+            said = dipoles(Bonds.joined([known[i].known_bonds for i in asked]))
             total[asked] += said.double().numpy() / PASSES
     return total
 

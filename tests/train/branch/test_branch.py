@@ -19,6 +19,7 @@ from ase_eqtensor.quantities.piezoelectric import HEAD, PIEZOELECTRIC
 from ase_eqtensor.tensors.electromechanical import C_PER_M2
 from ase_eqtensor.train.branch.__main__ import main
 from ase_eqtensor.train.branch.branch import Branch
+from ase_eqtensor.train.branch.fit import fit_branch
 from ase_eqtensor.train.branch.pooled import Pooled
 from ase_eqtensor.train.data.curation import curate
 from ase_eqtensor.train.data.database import read_database, write_database
@@ -56,6 +57,11 @@ def test_weights_of_every_class_are_refused():
         Branch(tiny_network(class_mode="full"))
     with pytest.raises(DataError, match="odd parity"):
         Branch(tiny_network(heads=["stiffness"]))
+
+
+def test_crystals_that_change_in_every_step_are_refused(tmp_path):
+    with pytest.raises(DataError, match="noise = 0.03"):
+        fit_branch(tiny_network(), [], [], small_recipe(noise=0.03), tmp_path)
 
 
 def zincblende(formula: str, i: int) -> Record:
