@@ -4,7 +4,8 @@
 
 over the crystals whose tensor is not zero; those whose frame is certain, and all, of which several
 readings count as the one that is nearest to what was predicted. A constant is the mean tensor of
-the rows of other folds.
+the rows of other folds. The greatest longitudinal d of crystals whose stiffness is known, too, is
+compared with bounds of the greatest longitudinal e: what is uncertain in d = e S is e.
 """
 
 from pathlib import Path
@@ -14,14 +15,20 @@ import numpy as np
 import typer
 
 from ase_eqtensor.models.store import load_model
+from ase_eqtensor.models.uncertainty import LEVELS
 from ase_eqtensor.quantities.piezoelectric import PIEZOELECTRIC
+from ase_eqtensor.quantities.stiffness import STIFFNESS
+from ase_eqtensor.tensors.directional import greatest_longitudinal
 from ase_eqtensor.train.card import table
 from ase_eqtensor.train.data.database import read_database
 from ase_eqtensor.train.fitting.samples import target_values
+from ase_eqtensor.train.scoring.checks import Judge
+from ase_eqtensor.train.scoring.deviations import Known, deviations
 from ase_eqtensor.train.scoring.outputs import Predictions, out_of_fold
 from ase_eqtensor.train.targets import targets
 from ase_eqtensor.train.targets.piezoelectric import NOISE
 
+LONGITUDINAL = PIEZOELECTRIC.scalars[0].name
 FEWEST = 15  # crystals of a group that is shown
 
 
@@ -46,13 +53,38 @@ def constant(scored: Predictions) -> np.ndarray:
     return np.stack([means[fold] for fold in folds])
 
 
+def strains_by_field(
+    scored: Predictions, elastic: Predictions, known: Known
+) -> tuple[np.ndarray, np.ndarray]:
+    """ln true over predicted (n,) of the greatest longitudinal d of the crystals that both sets
+    hold, out of fold, and whether they lie between the 90 % bounds of the greatest longitudinal
+    e, (n,), which are made without their compositions."""
+    place = {record.source_id: i for i, record in enumerate(elastic.records)}
+    both = [i for i, record in enumerate(scored.records) if record.source_id in place]
+    scored = scored.rows(both)
+    stiff = elastic.rows([place[record.source_id] for record in scored.records])
+    greatest = []
+    for e, c in ((scored.target, stiff.target), (scored.predicted, stiff.predicted)):
+        compliance = np.linalg.inv(STIFFNESS.to_ase(c))
+        greatest.append(greatest_longitudinal(PIEZOELECTRIC.to_ase(e) @ compliance))
+    apart = np.log(greatest[0] / greatest[1])
+    own = deviations({PIEZOELECTRIC.name: scored})[PIEZOELECTRIC.name][LONGITUDINAL]
+    bounds = Judge(known, {}).bounds(PIEZOELECTRIC.name, LONGITUDINAL, own)
+    low, high = bounds[max(LEVELS)]
+    return apart, (low <= apart) & (apart <= high)
+
+
 def main(
     database: Annotated[Path, typer.Argument(help="Training database of `eqtensor data build`.")],
     model: Annotated[str | None, typer.Argument(help="Shipped model or .safetensors file.")] = None,
 ) -> None:
     """Print tables by certainty of the frame and by crystal system."""
     records = read_database(database)
-    known = out_of_fold(load_model(model), records)[PIEZOELECTRIC.name]
+    loaded = load_model(model)
+    errors_of = loaded.error_model
+    assert errors_of is not None
+    predictions = out_of_fold(loaded, records, fingerprints=errors_of.fingerprints)
+    known = predictions[PIEZOELECTRIC.name]
     size = np.linalg.norm(known.target, axis=(1, 2))
     known = known.rows(np.flatnonzero(size > NOISE))
     certain = np.array([PIEZOELECTRIC.name in record.targets for record in known.records])
@@ -69,6 +101,13 @@ def main(
             title = ""
     header = ["within 25 %", "median error", "entries, C/m²", "longitudinal, rank", "sign"]
     print(table(["", "crystals", "", *header], rows))
+    elastic = predictions[STIFFNESS.name]
+    apart, holds = strains_by_field(known, elastic, deviations(predictions))
+    print(
+        f"greatest longitudinal d of {len(apart)} crystals: off by a factor of "
+        f"{np.exp(np.median(np.abs(apart))):.2f} in the median, 90 % bounds hold for "
+        f"{100 * holds.mean():.0f} %\n"
+    )
     systems = np.array([record.crystal_system for record in known.records])
     groups = [known.rows(np.flatnonzero(systems == one)) for one in np.unique(systems)]
     print(

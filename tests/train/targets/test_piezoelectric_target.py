@@ -15,7 +15,12 @@ from ase_eqtensor.train.data.curation import curate
 from ase_eqtensor.train.data.database import write_database
 from ase_eqtensor.train.record import Record
 from ase_eqtensor.train.run import train
-from ase_eqtensor.train.targets.piezoelectric import PIEZOELECTRIC_DATA, SMALL
+from ase_eqtensor.train.targets.piezoelectric import (
+    MOST_READINGS,
+    PIEZOELECTRIC_DATA,
+    READINGS,
+    SMALL,
+)
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*:UserWarning:lightning", "ignore::UserWarning")
 logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
@@ -31,9 +36,22 @@ def zincblende(e14: float) -> np.ndarray:
 
 def test_errors_are_relative_above_and_absolute_below():
     large, tiny = (torch.from_numpy(PIEZOELECTRIC.from_ase(zincblende(x))) for x in (1.0, 0.001))
-    errors = TARGET.errors(torch.stack([1.1 * large, 3 * tiny]), torch.stack([large, tiny]))
+    known = torch.stack([large, tiny])[:, None].repeat(1, MOST_READINGS, 1, 1)
+    errors = TARGET.errors(torch.stack([1.1 * large, 3 * tiny]), known)
     assert errors[0] == pytest.approx(0.1, rel=0.05)
     assert errors[1] == pytest.approx(2 * float(tiny.norm()) / (float(tiny.norm()) + SMALL))
+
+
+def test_of_several_readings_the_nearest_counts():
+    tensor = PIEZOELECTRIC.from_ase(zincblende(0.6))
+    columns = {READINGS: np.stack([zincblende(0.6), *[zincblende(-0.6)] * (MOST_READINGS - 1)])}
+    value = TARGET.value(columns)
+    for sign in (1.0, -1.0):
+        said = sign * 0.9 * tensor[None]
+        assert TARGET.errors(torch.from_numpy(said), torch.from_numpy(value[None]))[0] < 0.1
+        np.testing.assert_allclose(TARGET.meant(value[None], said)[0], sign * tensor)
+    np.testing.assert_allclose(TARGET.meant(value[None])[0], tensor)  # the likeliest
+    assert (TARGET.value({PIEZOELECTRIC.name: zincblende(0.6)}) == tensor).all()
 
 
 def test_it_is_trained_and_scored_beside_zero(tmp_path):
