@@ -5,7 +5,7 @@
 over the crystals whose tensor is not zero; those whose frame is certain, and all, of which several
 readings count as the one that is nearest to what was predicted. A constant is the mean tensor of
 the rows of other folds. The greatest longitudinal d of crystals whose stiffness is known, too, is
-compared with bounds of the greatest longitudinal e: what is uncertain in d = e S is e.
+compared with what the bounds of e and of the compliance S say of d = e S.
 """
 
 from pathlib import Path
@@ -15,9 +15,9 @@ import numpy as np
 import typer
 
 from ase_eqtensor.models.store import load_model
-from ase_eqtensor.models.uncertainty import LEVELS
+from ase_eqtensor.models.uncertainty import LEVELS, RELATIVE
 from ase_eqtensor.quantities.piezoelectric import PIEZOELECTRIC
-from ase_eqtensor.quantities.stiffness import STIFFNESS
+from ase_eqtensor.quantities.stiffness import COMPLIANCE, STIFFNESS
 from ase_eqtensor.tensors.directional import greatest_longitudinal
 from ase_eqtensor.train.card import table
 from ase_eqtensor.train.data.database import read_database
@@ -57,8 +57,8 @@ def strains_by_field(
     scored: Predictions, elastic: Predictions, known: Known
 ) -> tuple[np.ndarray, np.ndarray]:
     """ln true over predicted (n,) of the greatest longitudinal d of the crystals that both sets
-    hold, out of fold, and whether they lie between the 90 % bounds of the greatest longitudinal
-    e, (n,), which are made without their compositions."""
+    hold, out of fold, and whether they lie between 90 % bounds, (n,): those of the greatest
+    longitudinal e and of the compliance, made without their compositions, in quadrature."""
     place = {record.source_id: i for i, record in enumerate(elastic.records)}
     both = [i for i, record in enumerate(scored.records) if record.source_id in place]
     scored = scored.rows(both)
@@ -68,10 +68,15 @@ def strains_by_field(
         compliance = np.linalg.inv(STIFFNESS.to_ase(c))
         greatest.append(greatest_longitudinal(PIEZOELECTRIC.to_ase(e) @ compliance))
     apart = np.log(greatest[0] / greatest[1])
-    own = deviations({PIEZOELECTRIC.name: scored})[PIEZOELECTRIC.name][LONGITUDINAL]
-    bounds = Judge(known, {}).bounds(PIEZOELECTRIC.name, LONGITUDINAL, own)
-    low, high = bounds[max(LEVELS)]
-    return apart, (low <= apart) & (apart <= high)
+    judge = Judge(known, {})
+
+    def bounds(name: str, error: str, own: Known) -> tuple[np.ndarray, np.ndarray]:
+        return judge.bounds(name, error, own[name][error])[max(LEVELS)]
+
+    of_e = bounds(PIEZOELECTRIC.name, LONGITUDINAL, deviations({PIEZOELECTRIC.name: scored}))
+    of_s = bounds(COMPLIANCE.name, RELATIVE, deviations({STIFFNESS.name: stiff}))[1]
+    low, high = (np.hypot(end, np.log1p(of_s)) for end in of_e)
+    return apart, (-low <= apart) & (apart <= high)
 
 
 def main(

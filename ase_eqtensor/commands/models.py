@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from ..models.partner_card import read_partner
 from ..models.store import DEFAULT_MODEL, available_models, load_model, shipped_folder
@@ -22,8 +22,9 @@ def models() -> None:
     Example: eqtensor models
     """
     quantities = stored()
-    headings = (quantity.display.short for quantity in quantities.values())
-    table = Table("model", "networks", *headings, "MB")
+    headings = ["networks", *(quantity.display.short for quantity in quantities.values()), "MB"]
+    columns = (Column(heading, overflow="fold") for heading in headings)
+    table = Table(Column("model", no_wrap=True), *columns)
     told = []
     for name in available_models():
         model = load_model(name)

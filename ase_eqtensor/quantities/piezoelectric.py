@@ -65,5 +65,6 @@ PIEZOELECTRIC = Quantity(
         ),
     ),
     surfaces=(SURFACE,),
+    file_key=f"{NAME}_e_per_ang2",
     insulators_only=True,
 )
