@@ -7,12 +7,16 @@ import numpy as np
 from ase import Atoms
 
 from .crystal.symmetry import analyse
+from .models.uncertainty import Interval, of_product
+from .prediction.prediction import Prediction
 from .quantities import Density, scalars
 from .quantities.permittivity import refractive_indices
-from .quantities.stiffness import STIFFNESS, Moduli
+from .quantities.piezoelectric import LONGITUDINAL, PIEZOELECTRIC
+from .quantities.stiffness import COMPLIANCE, STIFFNESS, Moduli
 from .tensors import acoustics
 from .tensors.acoustics import Waves
-from .tensors.electromechanical import Electromechanical
+from .tensors.directional import greatest_strain_by_field
+from .tensors.electromechanical import PM_PER_V, Electromechanical
 from .tensors.notation import GPA
 from .tensors.optics import Optics, wave_indices
 
@@ -22,6 +26,7 @@ __all__ = [
     "Waves",
     "elastic_summary",
     "elastic_tensor",
+    "greatest_d",
     "ieee_rotation",
     "refractive_indices",
     "sound_waves",
@@ -144,3 +149,33 @@ def structure_of(atoms: Atoms):
 
     bare = Atoms(atoms.numbers, atoms.positions, cell=atoms.cell, pbc=True)
     return AseAtomsAdaptor.get_structure(bare)
+
+
+def greatest_d(prediction: Prediction) -> Interval:
+    """Greatest strain along a field at constant stress, d_ijk n_i n_j n_k with d = e S over all
+    directions n (Nye, ch. VII): d33 of a crystal that is poled along that direction.
+
+    Args:
+        prediction: of a crystal, with its piezoelectric tensor and its compliance.
+
+    Returns:
+        pm/V (also pC/N), and (low, high) for each level: the bounds of the greatest longitudinal e
+        and the error of the compliance in quadrature (docs/piezoelectric.md says how well they
+        hold); no bounds of a model that was never calibrated.
+
+    Raises the reason (an `EqTensorError`) if one of the tensors could not be predicted.
+    """
+    e, compliance = prediction[PIEZOELECTRIC.name], prediction[COMPLIANCE.name]
+    value = float(greatest_strain_by_field(e[None], compliance[None])[0]) * PM_PER_V
+    known = prediction.uncertainty
+    if PIEZOELECTRIC.name not in known or COMPLIANCE.name not in known:
+        return Interval(value, {})
+    of_e = known[PIEZOELECTRIC.name].scalars[LONGITUDINAL]
+    if not value:
+        return Interval(0.0, of_e.bounds)  # forbidden by symmetry
+    bounds = {}
+    for level, ends in of_e.bounds.items():
+        below, above = np.log(np.array(ends) / of_e.value)
+        low, high = of_product(below, above, known[COMPLIANCE.name].relative_error[level])
+        bounds[level] = (value * float(np.exp(low)), value * float(np.exp(high)))
+    return Interval(value, bounds)

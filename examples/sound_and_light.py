@@ -15,6 +15,7 @@ from ase_eqtensor import (
     Optics,
     abaqus_material,
     elastic_summary,
+    greatest_d,
     sound_waves,
 )
 
@@ -39,6 +40,7 @@ polar = read(folder / "GaN.cif")
 (prediction,) = EqTensorCalculator().predict([polar])
 names = ("elasticity_tensor", "piezoelectric_tensor", "dielectric_tensor")
 whole = Electromechanical(*(prediction[name] for name in names))
-d33, k33 = 100 * whole.d[2, 2], whole.coupling["k33"]
-print(f"{polar.symbols}: d33 {d33:.1f} pm/V, coupling k33 {k33:.2f}")
-print(f"e, greatest along any direction: {prediction.interval('e_longitudinal_c_per_m2')} C/m^2")
+greatest = greatest_d(prediction)
+low, high = greatest.bounds[0.9]
+print(f"{polar.symbols}: coupling k33 {whole.coupling['k33']:.2f}")
+print(f"d along its greatest direction {greatest.value:.1f} pm/V, {low:.1f} to {high:.1f} in 90 %")

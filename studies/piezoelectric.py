@@ -15,10 +15,10 @@ import numpy as np
 import typer
 
 from ase_eqtensor.models.store import load_model
-from ase_eqtensor.models.uncertainty import LEVELS, RELATIVE
-from ase_eqtensor.quantities.piezoelectric import PIEZOELECTRIC
+from ase_eqtensor.models.uncertainty import LEVELS, RELATIVE, of_product
+from ase_eqtensor.quantities.piezoelectric import LONGITUDINAL, PIEZOELECTRIC
 from ase_eqtensor.quantities.stiffness import COMPLIANCE, STIFFNESS
-from ase_eqtensor.tensors.directional import greatest_longitudinal
+from ase_eqtensor.tensors.directional import greatest_strain_by_field
 from ase_eqtensor.train.card import table
 from ase_eqtensor.train.data.database import read_database
 from ase_eqtensor.train.fitting.samples import target_values
@@ -28,7 +28,6 @@ from ase_eqtensor.train.scoring.outputs import Predictions, out_of_fold
 from ase_eqtensor.train.targets import targets
 from ase_eqtensor.train.targets.piezoelectric import NOISE
 
-LONGITUDINAL = PIEZOELECTRIC.scalars[0].name
 FEWEST = 15  # crystals of a group that is shown
 
 
@@ -66,7 +65,7 @@ def strains_by_field(
     greatest = []
     for e, c in ((scored.target, stiff.target), (scored.predicted, stiff.predicted)):
         compliance = np.linalg.inv(STIFFNESS.to_ase(c))
-        greatest.append(greatest_longitudinal(PIEZOELECTRIC.to_ase(e) @ compliance))
+        greatest.append(greatest_strain_by_field(PIEZOELECTRIC.to_ase(e), compliance))
     apart = np.log(greatest[0] / greatest[1])
     judge = Judge(known, {})
 
@@ -75,8 +74,8 @@ def strains_by_field(
 
     of_e = bounds(PIEZOELECTRIC.name, LONGITUDINAL, deviations({PIEZOELECTRIC.name: scored}))
     of_s = bounds(COMPLIANCE.name, RELATIVE, deviations({STIFFNESS.name: stiff}))[1]
-    low, high = (np.hypot(end, np.log1p(of_s)) for end in of_e)
-    return apart, (-low <= apart) & (apart <= high)
+    low, high = of_product(*of_e, of_s)
+    return apart, (low <= apart) & (apart <= high)
 
 
 def main(

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Column, Table
 
@@ -15,16 +16,16 @@ from .app import app
 def models() -> None:
     """List the models that come with the package.
 
-    Errors are means, relative to the norm of the tensor, over crystals (their number in brackets)
-    that the predicting networks had not seen. Potentials that models were calibrated with, for
+    Errors are means, relative to the norm of the tensor, over crystals that the predicting networks
+    had not seen. Potentials that models were calibrated with, for
     --partner, stand below, with the mean errors by the network alone and by both.
 
     Example: eqtensor models
     """
     quantities = stored()
-    headings = ["networks", *(quantity.display.short for quantity in quantities.values()), "MB"]
-    columns = (Column(heading, overflow="fold") for heading in headings)
-    table = Table(Column("model", no_wrap=True), *columns)
+    headings = (quantity.display.short for quantity in quantities.values())
+    whole = (Column(heading, no_wrap=True) for heading in ("networks", *headings, "MB"))
+    table = Table(Column("model", no_wrap=True), *whole, box=SIMPLE_HEAD, pad_edge=False)
     told = []
     for name in available_models():
         model = load_model(name)
@@ -32,9 +33,7 @@ def models() -> None:
         told += [_partner(name, partner, path) for partner, path in model.partners.items()]
         figures = card.figures_of("out_of_fold")
         errors = [
-            f"{figures[key]['mean_relative']['value']:.3f} ({figures[key]['crystals']})"
-            if key in figures
-            else "-"
+            f"{figures[key]['mean_relative']['value']:.3f}" if key in figures else "-"
             for key in quantities
         ]
         weights = shipped_folder() / f"{name}.safetensors"

@@ -12,7 +12,7 @@ members never saw (train/scoring/calibration.py) and lie in the model's card.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -222,6 +222,14 @@ class ErrorModel:
                 relative = {level: high for level, (_, high) in ends[RELATIVE].items()}
                 result.uncertainty[name] = Uncertainty(relative, intervals, bool(flagged[i]))
         return results
+
+
+def of_product(low: Any, high: Any, relative: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Ends (...) of the logarithm of a number that is proportional to two tensors: the logarithm of
+    a number of the one lies between `low` and `high` (...), the other has the relative error
+    `relative` (...). Independent errors, so they add in quadrature."""
+    other = np.log1p(relative)
+    return -np.hypot(low, other), np.hypot(high, other)
 
 
 def _no_error(scalars: Sequence[Scalar]) -> Uncertainty:

@@ -9,6 +9,7 @@ from ..tensors.notation import mandel_columns_to_voigt, voigt_columns_to_mandel
 from .base import Density, Display, Head, Quantity, Scalar, Surface
 
 NAME = "piezoelectric_tensor"
+LONGITUDINAL = "e_longitudinal_c_per_m2"
 
 
 def _longitudinal(tensors: np.ndarray, _: Density) -> np.ndarray:
@@ -43,7 +44,7 @@ PIEZOELECTRIC = Quantity(
     from_ase=lambda tensor: voigt_columns_to_mandel(np.asarray(tensor, dtype=float)),
     display=Display(
         "Piezoelectric tensor e",
-        "piezoelectric",
+        "piezo",
         "e",
         "C/m²",
         C_PER_M2,
@@ -55,7 +56,7 @@ PIEZOELECTRIC = Quantity(
     ),
     scalars=(
         Scalar(
-            "e_longitudinal_c_per_m2",
+            LONGITUDINAL,
             "Greatest longitudinal e",
             "e_max",
             "C/m²",

@@ -122,6 +122,17 @@ def greatest_longitudinal(tensors: np.ndarray) -> np.ndarray:
     return values.max(axis=1)
 
 
+def greatest_strain_by_field(piezoelectric: np.ndarray, compliance: np.ndarray) -> np.ndarray:
+    """Greatest d_ijk n_i n_j n_k (B,) over all directions of d = e S, at constant stress.
+
+    Args:
+        piezoelectric: e (B, 3, 6), Voigt order xx yy zz yz xz xy, no factors.
+        compliance: (B, 6, 6), engineering shear. The result has the product of the units.
+    """
+    engineering = np.array([1.0, 1.0, 1.0, 2.0, 2.0, 2.0])  # shear of d_iJ in d_ijk
+    return greatest_longitudinal(piezoelectric @ compliance / engineering)
+
+
 def _quadratic_form(matrix: np.ndarray, n: np.ndarray) -> np.ndarray:
     return np.einsum("...i,ij,...j", n, matrix, n)
 

@@ -12,14 +12,18 @@ from equivariance import MOVES, turned
 from pymatgen.core.elasticity import ElasticTensor
 from pymatgen.io.ase import AseAtomsAdaptor
 
+from ase_eqtensor import EqTensorCalculator, Interval
 from ase_eqtensor.analysis import (
+    Electromechanical,
     elastic_summary,
     elastic_tensor,
+    greatest_d,
     refractive_indices,
     sound_waves,
     to_ieee,
 )
 from ase_eqtensor.crystal.symmetry import analyse
+from ase_eqtensor.tensors.directional import longitudinal_piezoelectric
 from ase_eqtensor.tensors.moduli import hill_average
 from ase_eqtensor.tensors.notation import GPA, project_stiffness, rotate_stiffness, voigt_to_mandel
 
@@ -134,3 +138,23 @@ def test_only_the_small_pymatgen_is_needed(monkeypatch):
     """The base install has pymatgen-core, which lacks pymatgen.analysis.elasticity."""
     monkeypatch.setitem(sys.modules, "pymatgen.analysis.elasticity", None)
     assert elastic_tensor(np.eye(6)).voigt.shape == (6, 6)
+
+
+def test_d_has_the_bounds_of_e_and_of_the_compliance():
+    calculator = EqTensorCalculator()
+    zinc, salt = calculator.predict(
+        [bulk("ZnO", "wurtzite", a=3.25, c=5.2), bulk("NaCl", "rocksalt", a=5.69)]
+    )
+    found = greatest_d(zinc)
+    whole = Electromechanical(
+        zinc["elasticity_tensor"], zinc["piezoelectric_tensor"], zinc["dielectric_tensor"]
+    )
+    directions = np.random.default_rng(0).normal(size=(4000, 3))
+    along = longitudinal_piezoelectric(whole.d / [1, 1, 1, 2, 2, 2], directions)
+    np.testing.assert_allclose(found.value, 100 * np.abs(along).max(), rtol=0.01)
+    for level in (0.5, 0.9):
+        low, high = found.bounds[level]
+        of_e = zinc.uncertainty["piezoelectric_tensor"].scalars["e_longitudinal_c_per_m2"]
+        ends = np.array(of_e.bounds[level]) / of_e.value
+        assert 0 < low < ends[0] * found.value and ends[1] * found.value < high
+    assert greatest_d(salt) == Interval(0.0, dict.fromkeys((0.5, 0.9), (0.0, 0.0)))
