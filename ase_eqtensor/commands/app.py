@@ -19,7 +19,7 @@ FAILED, PARTLY_FAILED = 1, 3  # exit codes; 2 is that of wrong arguments
 INTERRUPTED = 130  # as shells have it
 DEFAULT_DATABASE = Path("crystals.db")
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
 console = Console()
 messages = Console(stderr=True, highlight=False, soft_wrap=True)
 
@@ -118,8 +118,21 @@ def tell_of_given(names: Iterable[str]) -> None:
         messages.print(text, markup=False)
 
 
+def _show_version(asked: bool) -> None:
+    if asked:
+        from .. import __version__
+        from ..models.store import DEFAULT_MODEL
+
+        typer.echo(f"ase-eqtensor {__version__}, model {DEFAULT_MODEL}")
+        raise typer.Exit
+
+
 @app.callback()
 def about(
     debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks of errors.")] = False,
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Print and exit."),
+    ] = False,
 ) -> None:
-    """Dielectric and elastic tensors of crystals from an equivariant network."""
+    """Dielectric, elastic and piezoelectric tensors of crystals from an equivariant network."""
