@@ -13,13 +13,13 @@ import numpy as np
 import typer
 from ase import Atoms
 from ase.build import bulk
-from ase.spacegroup import crystal
 
 from ase_eqtensor.crystal.formula import reduced_formula
 from ase_eqtensor.models.charges import Neighbourhoods
 from ase_eqtensor.models.partner_card import read_partner
 from ase_eqtensor.models.store import load_model
 from ase_eqtensor.train.card import table
+from studies.literature import described
 
 CLOSE = 0.15  # relative
 
@@ -31,10 +31,6 @@ class Known(NamedTuple):
     symbol: str
     charge: float
     source: str
-
-
-def _crystal(symbols: str, sites: list[tuple], group: int, cell: tuple) -> Atoms:
-    return crystal(symbols.split(), sites, spacegroup=group, cellpar=cell, primitive_cell=True)
 
 
 # Written down without the papers at hand.
@@ -50,7 +46,7 @@ KNOWN = (
     Known(bulk("GaAs", "zincblende", a=5.75), "Ga", 2.07, "Giannozzi et al., PRB 43, 7231 (1991)"),
     Known(bulk("SiC", "zincblende", a=4.38), "Si", 2.70, "Karch et al., PRB 50, 17054 (1994)"),
     Known(
-        _crystal(
+        described(
             "Ba Ti O", [(0, 0, 0), (0.5,) * 3, (0.5, 0.5, 0)], 221, (4.03, 4.03, 4.03, 90, 90, 90)
         ),
         "Ti",
@@ -58,7 +54,7 @@ KNOWN = (
         "Ghosez et al., PRB 58, 6224 (1998)",
     ),
     Known(
-        _crystal(
+        described(
             "Li Nb O",
             [(0, 0, 0.2787), (0, 0, 0), (0.0476, 0.3433, 0.0634)],
             161,
@@ -70,7 +66,7 @@ KNOWN = (
     ),
     Known(bulk("CaF2", "fluorite", a=5.50), "Ca", 2.36, "Verstraete, Gonze, PRB 68, 195123 (2003)"),
     Known(
-        _crystal("Ti O", [(0, 0, 0), (0.305, 0.305, 0)], 136, (4.65, 4.65, 2.97, 90, 90, 90)),
+        described("Ti O", [(0, 0, 0), (0.305, 0.305, 0)], 136, (4.65, 4.65, 2.97, 90, 90, 90)),
         "Ti",
         6.73,
         "Lee et al., PRB 50, 13379 (1994)",

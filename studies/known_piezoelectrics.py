@@ -15,7 +15,6 @@ import numpy as np
 import typer
 from ase import Atoms
 from ase.build import bulk
-from ase.spacegroup import crystal
 
 from ase_eqtensor.calculator import EqTensorCalculator
 from ase_eqtensor.crystal.formula import reduced_formula
@@ -29,6 +28,7 @@ from ase_eqtensor.train.folds import fold_of
 from ase_eqtensor.train.record import Record
 from ase_eqtensor.train.scoring.outputs import read
 from ase_eqtensor.train.targets.piezoelectric import PIEZOELECTRIC_DATA
+from studies.literature import described
 
 ORDER = 3.0  # a factor within which two constants are of the same order of magnitude
 
@@ -55,10 +55,6 @@ def wurtzite(formula: str, a: float, c: float, u: float) -> Atoms:
     return atoms
 
 
-def _crystal(symbols: str, sites: list[tuple], group: int, cell: tuple) -> Atoms:
-    return crystal(symbols.split(), sites, spacegroup=group, cellpar=cell, primitive_cell=True)
-
-
 # Written down without the papers at hand.
 BERNARDINI = "Bernardini et al., PRB 56, R10024 (1997), first principles"
 KNOWN = (
@@ -72,7 +68,7 @@ KNOWN = (
         bulk("ZnS", "zincblende", a=5.41), 1, 4, 0.147, "Berlincourt et al., PR 129, 1009 (1963)"
     ),
     Known(
-        _crystal(
+        described(
             "Ba Ti O O",
             [(0, 0, 0), (0.5, 0.5, 0.5224), (0.5, 0.5, -0.0244), (0.5, 0, 0.4895)],
             99,
@@ -84,7 +80,7 @@ KNOWN = (
         "Zgonik et al., PRB 50, 5941 (1994)",
     ),
     Known(
-        _crystal(
+        described(
             "Li Nb O",
             [(0, 0, 0.2787), (0, 0, 0), (0.0492, 0.3446, 0.0647)],
             161,
@@ -96,7 +92,7 @@ KNOWN = (
         "Warner et al., J. Acoust. Soc. Am. 42, 1223 (1967)",
     ),
     Known(
-        _crystal(
+        described(
             "Si O",
             [(0.4697, 0, 2 / 3), (0.4133, 0.2672, 0.7855)],
             154,

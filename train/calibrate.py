@@ -115,8 +115,7 @@ def main(
                 predicted = predictions(family, weights, samples)
                 known[family] = deviations(predicted, ordinary=False)
         kept.save(kept.LEFT_OUT, known, model.card.recipe)
-    measurements = [] if measured is None else tables.all_of(measured)
-    assess(model, records, model.weights, measurements)
+    assess(model, records, model.weights, tables.all_of(measured))
     print(describe(load_model(name).card))
 
 

@@ -102,8 +102,8 @@ def main(
     measured: Annotated[Path | None, typer.Option(help="Table of measured permittivities.")] = None,
 ) -> None:
     """Turn finished runs into one model with every figure."""
-    found = [] if measured is None else tables.all_of(measured)
-    weights = release(name, read_database(database), runs, shipped_folder(), found)
+    records, known = read_database(database), tables.all_of(measured)
+    weights = release(name, records, runs, shipped_folder(), known)
     print(describe(load_model(weights).card))
 
 

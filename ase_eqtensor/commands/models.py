@@ -17,15 +17,15 @@ def models() -> None:
     """List the models that come with the package.
 
     Errors are means, relative to the norm of the tensor, over crystals that the predicting networks
-    had not seen. Potentials that models were calibrated with, for
-    --partner, stand below, with the mean errors by the network alone and by both.
+    had not seen. Potentials that models were calibrated with, for --partner, stand below, with the
+    mean errors by the network alone and by both.
 
     Example: eqtensor models
     """
     quantities = stored()
     headings = (quantity.display.short for quantity in quantities.values())
-    whole = (Column(heading, no_wrap=True) for heading in ("networks", *headings, "MB"))
-    table = Table(Column("model", no_wrap=True), *whole, box=SIMPLE_HEAD, pad_edge=False)
+    whole = (Column(text, no_wrap=True) for text in ("model", "networks", *headings, "MB"))
+    table = Table(*whole, box=SIMPLE_HEAD, pad_edge=False)
     told = []
     for name in available_models():
         model = load_model(name)

@@ -39,20 +39,19 @@ def execute(
 ) -> None:
     """Teach the network i of a model, and store it with a card of its own.
 
-    `records` are those of all data sets that model and recipe name, `samples` those of the recipe.
+    `records` are those of all data sets that model and recipe name, `samples` of the recipe's.
     """
     begun = time.perf_counter()
     member = model.card.members[i]
     recipe = replace(recipe, fold=member.fold, seed=member.seed)
-    known = {id(sample.record): sample for sample in samples}
-    own = split([sample.record for sample in samples], member.fold)
-    train, val = ([known[id(record)] for record in part] for part in (own.train, own.val))
+    own = {id(sample.record): sample for sample in samples}
+    parts = split(records, member.fold)
+    train, val = ([own[id(r)] for r in part if id(r) in own] for part in (parts.train, parts.val))
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=path.parent) as scratch:
         network = fit_branch(
             select(model.network, [i]), train, val, recipe, Path(scratch), progress=False
         )
-    parts = split(records, member.fold)
     datasets = [*model.card.recipe["datasets"], *recipe.datasets]
     minutes = (member.minutes or 0) + (time.perf_counter() - begun) / 60
     card = msgspec.structs.replace(
@@ -68,7 +67,7 @@ def execute(
         recipe=model.card.recipe
         | {"datasets": datasets, "fold": member.fold, "seed": member.seed}
         | {"branch": comparable(recipe.to_dict())},
-        figures={"val": member.val | figures(compare(network, val, own.train))},
+        figures={"val": member.val | figures(compare(network, val, parts.train))},
         by_fold=[],
         uncertainty={},
         calibration={},

@@ -149,10 +149,8 @@ def remaining(case: Case, tensor: np.ndarray | None) -> Row:
         stacked = np.stack([reading.tensor for reading in read])
         found = errors(torch.from_numpy(tensor[None]), torch.from_numpy(stacked[None]))[0].numpy()
         behind = found - found.min()
-    order = np.argsort(behind, kind="stable")
-    kept = [i for i in order if not behind[i] > MARGIN][:MOST_READINGS]
-    if case.point_group == TOLD:
-        kept = [0]
+    kept = [i for i in np.argsort(behind, kind="stable") if not behind[i] > MARGIN]
+    kept = [0] if case.point_group == TOLD else kept[:MOST_READINGS]
     frames = [Frame(read[i].rotation, float(behind[i])) for i in kept]
     return Row(case.record.source_id, case.record.reduced_formula, case.point_group, frames)
 

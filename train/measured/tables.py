@@ -84,9 +84,9 @@ def dielectric(path: Path) -> Iterator[Measurement]:
                 yield Measurement(ELECTRONIC.name, INDEX, *crystal, index)
 
 
-def all_of(permittivities: Path) -> list[Measurement]:
-    """The measured stiffnesses, and the permittivities of a table of one's own."""
-    return [*elastic(), *dielectric(permittivities)]
+def all_of(permittivities: Path | None) -> list[Measurement]:
+    """The measured stiffnesses, and the permittivities of a table of one's own; nothing without."""
+    return [] if permittivities is None else [*elastic(), *dielectric(permittivities)]
 
 
 def _numbers(text: str) -> tuple[float, ...]:

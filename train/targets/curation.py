@@ -11,6 +11,7 @@ import numpy as np
 
 from ase_eqtensor.crystal.symmetry import analyse
 from ase_eqtensor.quantities import Quantity
+from ase_eqtensor.tensors.forms import Form
 from ase_eqtensor.train.record import Record
 
 # Relative part of a tensor that may break transposition or the point group. Noise of the
@@ -39,11 +40,18 @@ def projected(
     tensors, deviation = {}, 0.0
     for quantity in (q for q in quantities if q.name in record.targets):
         raw = quantity.from_ase(np.asarray(record.targets[quantity.name]))
-        symmetrised = quantity.form.array(quantity.form.components(raw))
-        average = quantity.form.group_averages(symmetrised[None], [group])[0]
-        deviation = max(deviation, relative_deviation(average, raw))
+        average, broken_part = averaged(quantity.form, raw, group)
+        deviation = max(deviation, broken_part)
         tensors[quantity.name] = quantity.to_ase(average)
     return tensors, deviation
+
+
+def averaged(form: Form, raw: np.ndarray, group: np.ndarray) -> tuple[np.ndarray, float]:
+    """An array (*form.shape) averaged over transposition and a point group (G, 3, 3), and the
+    relative part of it that broke them."""
+    symmetrised = form.array(form.components(raw))
+    average = form.group_averages(symmetrised[None], [group])[0]
+    return average, relative_deviation(average, raw)
 
 
 def broken(deviation: float) -> str:

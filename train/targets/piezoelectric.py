@@ -16,7 +16,7 @@ from ase_eqtensor.quantities.piezoelectric import NAME, PIEZOELECTRIC
 from ase_eqtensor.tensors.electromechanical import C_PER_M2
 from ase_eqtensor.train.record import Record, Rejection
 from ase_eqtensor.train.targets.base import Columns, DataSet, TensorTarget
-from ase_eqtensor.train.targets.curation import relative_deviation
+from ase_eqtensor.train.targets.curation import averaged
 
 FRAME = 0.10  # relative part of a tensor that may break the point group
 NOISE = 0.02 / C_PER_M2  # e/Å^2; a smaller deviation is noise, whatever its relative size
@@ -97,12 +97,13 @@ def _curate(record: Record) -> Record | Rejection:
     group = analyse(record.atoms).rotations
     targets, deviations = {}, [0.0]
     for name, column in record.targets.items():
-        given = PIEZOELECTRIC.from_ase(np.asarray(column).reshape(-1, *PIEZOELECTRIC.shape))
-        average = PIEZOELECTRIC.form.group_averages(given, [group] * len(given))
-        for one, other in zip(average, given):
-            if (deviation := relative_deviation(one, other)) * np.linalg.norm(other) > NOISE:
+        averages = []
+        for raw in PIEZOELECTRIC.from_ase(np.asarray(column)).reshape(-1, *PIEZOELECTRIC.shape):
+            average, deviation = averaged(PIEZOELECTRIC.form, raw, group)
+            averages.append(average)
+            if deviation * np.linalg.norm(raw) > NOISE:
                 deviations.append(deviation)
-        targets[name] = PIEZOELECTRIC.to_ase(average).reshape(np.shape(column))
+        targets[name] = PIEZOELECTRIC.to_ase(np.array(averages)).reshape(np.shape(column))
     if (worst := max(deviations)) > FRAME:
         return record.rejected(f"wrong frame: {worst:.0%} of the tensor breaks the point group")
     return replace(record, targets=targets, frame_deviation=worst)
