@@ -1,7 +1,7 @@
 """ASE databases: SQLite, JSON and PostgreSQL; rows with tensors and with keys to select on."""
 
 from collections.abc import Iterable, Iterator
-from contextlib import AbstractContextManager, closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from pathlib import Path
 
 import ase.db
@@ -53,7 +53,15 @@ def only_writer(address: str) -> Iterator[bool]:
         raise DataError(f"{address}: the database cannot be reached ({error})") from error
     with closing(connection), connection.cursor() as cursor:
         cursor.execute("SELECT pg_try_advisory_lock(%s)", (SCREENING_LOCK,))
-        yield bool(cursor.fetchone()[0])
+        alone = bool(cursor.fetchone()[0])
+        try:
+            yield alone
+        finally:
+            # the server notices the end of a connection too late for whoever comes next; if it is
+            # gone, so is the lock
+            if alone:
+                with suppress(psycopg2.Error):
+                    cursor.execute("SELECT pg_advisory_unlock(%s)", (SCREENING_LOCK,))
 
 
 def write_rows(db: Database, images: Iterable[Atoms]) -> None:
