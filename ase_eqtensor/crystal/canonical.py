@@ -17,6 +17,7 @@ TIE = 1e-6  # share by which equal intensities differ
 
 # Every vector that may be one of another reduced cell, in terms of a reduced cell.
 _SHORT = np.array([v for v in product((-1.0, 0.0, 1.0), repeat=3) if any(v)])
+_NORMALS = np.cross(_SHORT[:, None], _SHORT)
 # Reflections (5, 3) that tell axes and their signs apart, and their weights.
 _REFLECTIONS = np.array([(1, 2, 3), (1, 1, 2), (3, 1, 2), (0, 1, 2), (1, 0, 3)])
 _WEIGHTS = np.array([1.0, 0.83, 0.71, 0.59, 0.43])
@@ -60,7 +61,7 @@ def _bases(reduced: np.ndarray) -> np.ndarray:
     a, b, c = (
         np.flatnonzero(abs(np.diag(dots) - length) < near) for length in np.sort(np.diag(metric))
     )
-    volume = np.cross(_SHORT[a][:, None], _SHORT[b]) @ _SHORT[c].T
+    volume = _NORMALS[a][:, b] @ _SHORT[c].T
     a, b, c = (
         indices[chosen]
         for indices, chosen in zip(

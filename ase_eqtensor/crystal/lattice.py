@@ -1,5 +1,7 @@
 """Lattices without regard to the vectors that span them: reduced cells, and planes of a lattice."""
 
+from functools import lru_cache
+
 import numpy as np
 from ase import Atoms
 from ase.geometry import minkowski_reduce
@@ -26,7 +28,12 @@ def reduced_cell(cell: np.ndarray) -> np.ndarray:
 
     Raises StructureError for vectors so long that rounding hides the lattice.
     """
-    cell = np.array(cell, dtype=float)
+    return _reduced(np.array(cell, dtype=float).tobytes()).copy()
+
+
+@lru_cache(maxsize=8)  # a crystal's cell is asked for several times on its way to a prediction
+def _reduced(cell_bytes: bytes) -> np.ndarray:
+    cell = np.frombuffer(cell_bytes).reshape(3, 3)
     longest, scale = np.linalg.norm(cell, axis=1).max(), abs(np.linalg.det(cell)) ** (1 / 3)
     if longest < MAX_ELONGATION * scale:
         try:

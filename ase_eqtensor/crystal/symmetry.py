@@ -195,12 +195,13 @@ def _missed_by(
     What an operation has in excess for all atoms is the choice of an origin, and does not count.
     """
     steps = np.empty_like(images)
-    for label in np.unique(orbit):
+    operations = np.arange(len(images))[:, None]
+    for label in set(orbit.tolist()):
         members = np.flatnonzero(orbit == label)
         between = images[:, members, None] - sites[members]  # (G, n, n, 3)
         between = (between - np.rint(between)) @ lattice
-        nearest = (between**2).sum(axis=-1).argmin(axis=-1)[:, :, None, None]
-        steps[:, members] = np.take_along_axis(between, nearest, axis=2)[:, :, 0]
+        nearest = (between**2).sum(axis=-1).argmin(axis=-1)  # (G, n)
+        steps[:, members] = between[operations, np.arange(len(members)), nearest]
     steps -= steps.mean(axis=1, keepdims=True)
     return float(np.linalg.norm(steps, axis=-1).max())
 

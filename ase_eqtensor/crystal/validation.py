@@ -8,6 +8,7 @@ from matscipy.neighbours import neighbour_list
 
 from ..errors import (
     ElementError,
+    EqTensorError,
     EqTensorWarning,
     MagneticWarning,
     StructureError,
@@ -80,37 +81,39 @@ def check_structure(atoms: Atoms) -> None:
             that are not finite, a cell too skewed to be reduced, partial occupancies that ASE's
             CIF reader dropped, or atoms (or periodic images of one) closer than `MIN_DISTANCE`.
     """
-    name = describe(atoms)
+    try:
+        _check(atoms)
+    except EqTensorError as error:  # the name takes time, which good crystals need not spend
+        raise located(error, describe(atoms)) from None
+
+
+def _check(atoms: Atoms) -> None:
     if len(atoms) == 0:
-        raise StructureError(f"{name}: there are no atoms. Pass a crystal with at least one.")
+        raise StructureError("there are no atoms. Pass a crystal with at least one.")
     if not atoms.pbc.all():
         raise StructureError(
-            f"{name}: periodic along {atoms.pbc.tolist()}, but tensors of a crystal need all "
+            f"periodic along {atoms.pbc.tolist()}, but tensors of a crystal need all "
             "three directions. Set atoms.pbc = True if this is a bulk crystal."
         )
     if not (np.isfinite(atoms.cell).all() and np.isfinite(atoms.positions).all()):
         invalid = np.flatnonzero(~np.isfinite(atoms.positions).all(axis=1)).tolist()
         where = f"positions of atoms {invalid[:10]}" if invalid else "cell"
-        raise StructureError(f"{name}: NaN or infinity in the {where}. Repair the coordinates.")
+        raise StructureError(f"NaN or infinity in the {where}. Repair the coordinates.")
     volume = abs(np.linalg.det(atoms.cell))
     if volume < MIN_VOLUME * len(atoms):
         raise StructureError(
-            f"{name}: cell volume {volume:.3g} Å^3 for {len(atoms)} atoms. Set a cell with three "
+            f"cell volume {volume:.3g} Å^3 for {len(atoms)} atoms. Set a cell with three "
             "independent lattice vectors, in Å."
         )
-    _check_elements(atoms, name)
-    _check_occupancies(atoms, name)
-    try:
-        compacted = compact(atoms)
-    except StructureError as error:
-        raise located(error, name) from None
-    _check_distances(compacted, name)
+    _check_elements(atoms)
+    _check_occupancies(atoms)
+    _check_distances(compact(atoms))
 
 
 def structure_warnings(atoms: Atoms) -> list[EqTensorWarning]:
     """Warnings, to be issued or recorded, about what the model ignores or does not know."""
     warnings: list[EqTensorWarning] = [*magnetic_warnings(atoms)]
-    gap = widest_gap(atoms)
+    gap = widest_gap(atoms, least=MAX_GAP)
     if gap > MAX_GAP:
         warnings.append(
             VacuumWarning(
@@ -135,8 +138,9 @@ def magnetic_warnings(atoms: Atoms) -> list[MagneticWarning]:
     ]
 
 
-def widest_gap(atoms: Atoms) -> float:
-    """Widest empty layer (Å, nucleus to nucleus) parallel to any lattice plane.
+def widest_gap(atoms: Atoms, least: float = LEAST_GAP) -> float:
+    """Widest empty layer (Å, nucleus to nucleus) parallel to any lattice plane; `least` (Å), where
+    none is wider.
 
     It belongs to the crystal: neither the choice of cell vectors nor a supercell matters. No layer
     is wider than the planes are apart, so few planes are left once a wide layer is known.
@@ -145,8 +149,8 @@ def widest_gap(atoms: Atoms) -> float:
     """
     cell = reduced_cell(atoms.cell)
     few = atoms.positions[:: 1 + len(atoms) // FEW_ATOMS]  # other atoms only narrow a layer
-    gap = LEAST_GAP
-    for spacing in (np.linalg.norm(cell, axis=1).max() / 2, LEAST_GAP):
+    gap = least
+    for spacing in (np.linalg.norm(cell, axis=1).max() / 2, least):
         planes = planes_wider_than(cell, max(gap, spacing))
         chunk = 1 + ATOMS_AT_ONCE // len(atoms)
         for start in range(0, len(planes), chunk):
@@ -175,18 +179,18 @@ def describe(atoms: Atoms) -> str:
     return reduced_formula(atoms)
 
 
-def _check_elements(atoms: Atoms, name: str) -> None:
+def _check_elements(atoms: Atoms) -> None:
     no_element = (atoms.numbers < 1) | (atoms.numbers > MAX_ATOMIC_NUMBER)
     if no_element.any():
         where = np.flatnonzero(no_element)
         raise ElementError(
-            f"{name}: atoms {where[:10].tolist()} have atomic number "
+            f"atoms {where[:10].tolist()} have atomic number "
             f"{atoms.numbers[where[0]]}, which is no element (0 is the dummy X). Give them a "
             "species or delete them."
         )
 
 
-def _check_occupancies(atoms: Atoms, name: str) -> None:
+def _check_occupancies(atoms: Atoms) -> None:
     """Raise if a site of the CIF was partially occupied.
 
     ASE keeps only the majority species of a shared site, and the true occupancies in `info`, as
@@ -203,7 +207,7 @@ def _check_occupancies(atoms: Atoms, name: str) -> None:
         if len(species) > 1 or any(abs(x - 1) > OCCUPANCY_TOLERANCE for x in shares):
             site = ", ".join(f"{symbol}:{x}" for symbol, x in species.items())
             raise StructureError(
-                f"{name}: {_disorder(site)}, or delete atoms.info['occupancy'] if the atoms as "
+                f"{_disorder(site)}, or delete atoms.info['occupancy'] if the atoms as "
                 "they are mean an ordered crystal."
             )
 
@@ -215,13 +219,13 @@ def _disorder(site: str) -> str:
     )
 
 
-def _check_distances(atoms: Atoms, name: str) -> None:
+def _check_distances(atoms: Atoms) -> None:
     # A cutoff longer than necessary divides a large, sparse cell into fewer bins.
     first, second, distance = neighbour_list("ijd", atoms, 2 * MIN_DISTANCE)
     if len(distance) and distance.min() < MIN_DISTANCE:
         closest = distance.argmin()
         raise StructureError(
-            f"{name}: atoms {first[closest]} and {second[closest]} (or their periodic images) are "
+            f"atoms {first[closest]} and {second[closest]} (or their periodic images) are "
             f"{distance[closest]:.3g} Å apart, less than {MIN_DISTANCE} Å. Remove duplicates, or "
             "check the unit of the cell (Å) and whether positions are Cartesian."
         )

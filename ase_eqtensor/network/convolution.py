@@ -63,12 +63,13 @@ class EdgeBasis(nn.Module):
         self.cutoff, self.radial, self.lmax = cutoff, radial, lmax
 
     def forward(self, graph: GraphBatch, dtype: torch.dtype) -> list[EdgeBlock]:
-        """The blocks of a batch; geometry is evaluated in float64 and given in `dtype`."""
+        """The blocks of a batch; lengths are evaluated in float64, all is given in `dtype`."""
         if graph.vector.requires_grad:
             raise NotImplementedError("the network has no gradient with respect to positions")
-        radial = bessel_basis(graph.vector.norm(dim=1), self.cutoff, self.radial).to(dtype)
-        harmonics = [y.to(dtype) for y in spherical_harmonics(graph.vector, self.lmax)]
-        return edge_blocks(graph, radial, harmonics)
+        distance = graph.vector.norm(dim=1)
+        radial = bessel_basis(distance, self.cutoff, self.radial).to(dtype)
+        direction = (graph.vector / distance[:, None]).to(dtype)
+        return edge_blocks(graph, radial, spherical_harmonics(direction, self.lmax))
 
 
 def edge_blocks(
