@@ -24,7 +24,7 @@ from scipy.spatial.transform import Rotation
 
 from ase_eqtensor.calculator import EqTensorCalculator
 from ase_eqtensor.crystal.symmetry import analyse
-from ase_eqtensor.models.store import Model, load_model
+from ase_eqtensor.models.store import Model, held_out, load_model
 from ase_eqtensor.prediction.prediction import Prediction
 from ase_eqtensor.quantities import QUANTITIES, offered
 from ase_eqtensor.train.data.database import read_database
@@ -132,7 +132,7 @@ def main(
     """Print how exactly a model keeps its symmetries, over the test crystals of its fold."""
     model = load_model(model_name)
     records = read_database(database, ["elastic", "dielectric"])
-    crystals = [r.atoms for r in split(records, model.folds[0]).test]
+    crystals = [r.atoms for r in split(records, held_out(model).folds[0]).test]
     warnings.simplefilter("ignore")
     print(f"{model.name}: {len(crystals)} test crystals, relative deviations")
     for dtype in ("float32", "float64"):

@@ -18,7 +18,7 @@ from ase.build import bulk
 
 from ase_eqtensor.calculator import EqTensorCalculator
 from ase_eqtensor.crystal.formula import reduced_formula
-from ase_eqtensor.models.store import load_model
+from ase_eqtensor.models.store import held_out, load_model
 from ase_eqtensor.network.ensemble import select
 from ase_eqtensor.quantities.piezoelectric import PIEZOELECTRIC
 from ase_eqtensor.tensors.electromechanical import C_PER_M2
@@ -110,7 +110,7 @@ def main(
     model: Annotated[str | None, typer.Argument(help="Shipped model or .safetensors file.")] = None,
 ) -> None:
     """Print known and predicted constants."""
-    loaded = load_model(model)
+    loaded = held_out(load_model(model))
     calculator = EqTensorCalculator(model)
     rows, signs, orders = [], 0, 0
     for known in KNOWN:

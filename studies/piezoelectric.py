@@ -14,7 +14,7 @@ from typing import Annotated
 import numpy as np
 import typer
 
-from ase_eqtensor.models.store import load_model
+from ase_eqtensor.models.store import held_out, load_model
 from ase_eqtensor.models.uncertainty import LEVELS, RELATIVE, of_product
 from ase_eqtensor.quantities.piezoelectric import LONGITUDINAL, PIEZOELECTRIC
 from ase_eqtensor.quantities.stiffness import COMPLIANCE, STIFFNESS
@@ -84,7 +84,7 @@ def main(
 ) -> None:
     """Print tables by certainty of the frame and by crystal system."""
     records = read_database(database)
-    loaded = load_model(model)
+    loaded = held_out(load_model(model))
     errors_of = loaded.error_model
     assert errors_of is not None
     predictions = out_of_fold(loaded, records, fingerprints=errors_of.fingerprints)

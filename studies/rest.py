@@ -16,7 +16,7 @@ import torch
 import typer
 
 from ase_eqtensor import load_model
-from ase_eqtensor.models.store import Model
+from ase_eqtensor.models.store import Model, held_out
 from ase_eqtensor.network.ensemble import select
 from ase_eqtensor.network.scaling import Scaling
 from ase_eqtensor.network.surroundings import Surroundings
@@ -79,7 +79,7 @@ def main(
     model: Annotated[str, typer.Argument(help="Name or weights of a model.")] = "joint-v3",
 ) -> None:
     """Print the table."""
-    found, values = judged(load_model(model), read_database(database))
+    found, values = judged(held_out(load_model(model)), read_database(database))
     names = dict.fromkeys(record.dataset for record in found)
     chosen = {name: np.array([r.dataset == name for r in found]) for name in names}
     print(table(COLUMNS, [row(name, values[part]) for name, part in chosen.items()]))

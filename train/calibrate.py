@@ -16,6 +16,7 @@ import msgspec
 import numpy as np
 import typer
 
+from ase_eqtensor.errors import DataError
 from ase_eqtensor.models.card import Figures
 from ase_eqtensor.models.store import Model, load_model, save_model
 from ase_eqtensor.train.card import describe
@@ -45,8 +46,14 @@ def assess(
 ) -> Path:
     """Score and calibrate a model on the records of a database, and write it to `path`.
 
-    Without `measurements` it says of measured values what it said before.
+    Without `measurements` it says of measured values what it said before. Raises DataError for a
+    model whose networks left no fold out.
     """
+    if not model.folds:
+        raise DataError(
+            f"{model.name} is a student, which left no fold out: calibrate the students of the "
+            "folds, and adopt it again"
+        )
     trained = [r for r in records if r.dataset in model.card.recipe["datasets"]]
     samples = prepare([r for r in trained if not r.quarantine], model.network.architecture.cutoff)
     folds = [member.fold for member in model.card.members]

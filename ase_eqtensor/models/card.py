@@ -24,12 +24,13 @@ Figures = dict[str, Number | str | dict[str, Number | dict[str, Number]]]
 class Member(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """One network of an ensemble.
 
-    fold: the fold that it left out. seed: of its training. minutes: that its training took.
+    fold: the fold that it left out; None of a student (train/student/), which learnt from networks
+        that left out one each. seed: of its training. minutes: that its training took.
     data: data set -> part ("train", "val", "test") -> number of crystals.
     val: target -> figures on its val part.
     """
 
-    fold: int
+    fold: int | None
     seed: int
     minutes: float | None = None
     data: dict[str, dict[str, int]] = {}
@@ -156,7 +157,7 @@ class Card(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     def folds(self) -> list[int]:
         """The folds that members left out; their crystals can be predicted by networks that never
         saw them."""
-        return sorted({member.fold for member in self.members})
+        return sorted({member.fold for member in self.members if member.fold is not None})
 
     def figures_of(self, part: str) -> dict[str, dict[str, Any]]:
         """Target -> figures on a part, "val" or "out_of_fold"."""

@@ -27,8 +27,8 @@ class Told:
     """B crystals and what the M members of a network say of them.
 
     arrays: head -> (M, B, n, m), see `Reading`; heads that are no tensors give no feature.
-    folds: the fold that each member left out. Disagreement is measured among members that learnt
-        from the same crystals, as it can be for crystals of the training data.
+    folds: the fold that each member left out, if any. Disagreement is measured among members that
+        learnt from the same crystals, as it can be for crystals of the training data.
     numbers, volumes, systems: atomic numbers (atoms,), volume (Å^3) and crystal system of each
         crystal's cell.
     tensors: quantity -> (B, *form.shape), the prediction in the network's form.
@@ -37,7 +37,7 @@ class Told:
     """
 
     arrays: Mapping[str, np.ndarray]
-    folds: Sequence[int]
+    folds: Sequence[int | None]
     numbers: Sequence[np.ndarray]
     volumes: Sequence[float]
     systems: Sequence[str]
@@ -49,7 +49,7 @@ class Told:
     def of(
         cls,
         reading: Reading,
-        folds: Sequence[int],
+        folds: Sequence[int | None],
         numbers: Sequence[np.ndarray],
         volumes: Sequence[float],
         systems: Sequence[str],

@@ -34,6 +34,7 @@ from .uncertainty import ErrorModel
 from .upgrade import CARD_FORMAT, upgrade_architecture
 
 DEFAULT_MODEL = "joint-v4"
+FOLDS = "-folds"  # after the name of a student: those of each fold, see `held_out`
 PARTNER = ".partner.json"  # how files end that say what a potential is worth beside a model
 
 
@@ -78,7 +79,7 @@ class Model:
     @property
     def folds(self) -> list[int]:
         """The folds that members of the ensemble left out; their crystals can be predicted by
-        networks that never saw them."""
+        networks that never saw them. None of a student, see `held_out`."""
         return self.card.folds
 
     def members_without(self, fold: int) -> list[int]:
@@ -172,6 +173,19 @@ class Model:
 
         `symprec` is the tolerance (Å) within which the symmetry of `atoms` is searched."""
         return find(atoms, self.training_crystals, symprec)
+
+
+def held_out(model: Model) -> Model:
+    """The networks by which a model is judged: its own, each of which left a fold out, or, of a
+    student that learnt from all of these, the students of each fold, in the model NAME-folds.
+
+    Raises ModelError if there is none beside the student's weights.
+    """
+    if model.folds:
+        return model
+    if model.weights is None:
+        raise ModelError(f"the networks of model {model.name!r} left no fold out to be judged on")
+    return load_model(model.weights.with_name(f"{model.weights.stem}{FOLDS}.safetensors"))
 
 
 def available_models() -> list[str]:

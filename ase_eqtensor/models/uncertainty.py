@@ -132,7 +132,7 @@ class ErrorModel:
     calibrated: quantity -> its entry in the model card. suspicions: flag -> the same.
     measured: quantity -> the same.
     counts: quantity -> atomic number -> training crystals.
-    folds: the fold that each member left out.
+    folds: the fold that each member left out, if any.
     fingerprints: of the training crystals; None of a model that was calibrated without.
     """
 
@@ -140,7 +140,7 @@ class ErrorModel:
     suspicions: Mapping[str, Suspicion]
     measured: Mapping[str, Measured]
     counts: Mapping[str, Mapping[int, float]]
-    folds: list[int]
+    folds: list[int | None]
     fingerprints: Fingerprints | None = None
 
     @classmethod

@@ -19,8 +19,8 @@ ORDER = [
     "reporting",
     "train.folds", "train.record", "train.lines", "train.queue", "train.targets", "train.measured",
     "train.data", "train.teacher", "train.recipes", "train.fitting", "train.scoring", "train.card",
-    "train.run", "train.families", "train.branch", "train.calibrate", "train.partner",
-    "train.frames", "train.release", "commands",
+    "train.run", "train.families", "train.branch", "train.student", "train.calibrate",
+    "train.partner", "train.frames", "train.release", "commands",
 ]  # fmt: skip
 ENTRANCES = ("ase_eqtensor", "ase_eqtensor.__main__", "ase_eqtensor.plugin", "ase_eqtensor.weights")
 # Where the names of tensors, heads and scalars may be written out, beside quantities, targets and

@@ -43,6 +43,7 @@ def execute(
     """
     begun = time.perf_counter()
     member = model.card.members[i]
+    assert member.fold is not None  # as of all but students
     recipe = replace(recipe, fold=member.fold, seed=member.seed)
     own = {id(sample.record): sample for sample in samples}
     parts = split(records, member.fold)
@@ -86,6 +87,8 @@ def main(
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     folder.mkdir(parents=True, exist_ok=True)
     base, chosen = load_model(model), load_recipe(recipe)
+    if None in {member.fold for member in base.card.members}:
+        raise DataError(f"{base.name} is a student, which left no fold out to be judged on")
     if common := set(base.card.recipe["datasets"]) & set(chosen.datasets):
         raise DataError(f"{base.name} knows {', '.join(sorted(common))} already")
     paths = {}

@@ -22,8 +22,9 @@ def comparable(recipe: Mapping) -> dict:
 
 def of_trunk(recipe: Mapping) -> dict:
     """What of a recipe is comparable between networks with a branch (train/branch/) and those
-    without: it changes no tensor that they had before."""
-    own = dict(comparable(recipe))
+    without: it changes no tensor that they had before. And between networks and their students
+    (train/student/), which say nearly the same."""
+    own = {key: value for key, value in comparable(recipe).items() if key != "student"}
     branch = own.pop("branch", {"datasets": []})
     return own | {"datasets": [d for d in own["datasets"] if d not in branch["datasets"]]}
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ase_eqtensor.errors import DataError
-from ase_eqtensor.models.store import Model
+from ase_eqtensor.models.store import Model, held_out
 from ase_eqtensor.network.ensemble import select
 from ase_eqtensor.potential.opinion import Opinion
 from ase_eqtensor.train.fitting.samples import prepare
@@ -71,6 +71,7 @@ def cases(
 
     `records` are those of a whole database. Raises DataError for a model without fingerprints.
     """
+    model = held_out(model)
     errors = model.error_model
     if errors is None or errors.fingerprints is None:
         raise DataError(f"model {model.name!r} has no calibrated errors: choose the default model")

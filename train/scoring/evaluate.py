@@ -7,7 +7,7 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from ase_eqtensor.models.store import Model
+from ase_eqtensor.models.store import Model, held_out
 from ase_eqtensor.quantities import Density
 from ase_eqtensor.train.record import Record
 from ase_eqtensor.train.scoring.outputs import Predictions, out_of_fold
@@ -35,6 +35,7 @@ def evaluate(model: Model, records: Sequence[Record], part: str = "test") -> dic
 
     Raises DataError if nothing is left to score.
     """
+    model = held_out(model)
     predictions = out_of_fold(model, records, part)
     report = {"model": model.name, "sha256": model.sha256, "folds": model.folds, "part": part}
     crystals = {name: _crystals(name, scored) for name, scored in predictions.items()}

@@ -9,7 +9,7 @@ import torch
 from ase_eqtensor.errors import DataError
 from ase_eqtensor.models.features import Told, error_features
 from ase_eqtensor.models.fingerprints import Fingerprints
-from ase_eqtensor.models.store import Model
+from ase_eqtensor.models.store import Model, held_out
 from ase_eqtensor.network.ensemble import select
 from ase_eqtensor.network.model import Reading, TensorNetwork
 from ase_eqtensor.quantities import Density
@@ -169,8 +169,11 @@ def out_of_fold(
     Tensors are predicted always, other targets if the model was trained on their data set.
     `fingerprints`, of all members, tell how far the crystals are from what a member learnt.
 
+    Of a student it is those by the students of each fold.
+
     Raises DataError if the part is empty.
     """
+    model = held_out(model)
     datasets = model.card.recipe["datasets"]
     scored = [r for r in records if r.dataset in datasets or DATASETS[r.dataset].holds_tensors]
     collected: dict[str, list[Predictions]] = {}

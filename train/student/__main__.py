@@ -1,0 +1,121 @@
+"""Teach one network what the networks of a model say together:
+
+    python -m ase_eqtensor.train.student MODEL DATABASE FOLDER [RECIPE]
+
+leaves in FOLDER a student of all networks, and for each fold one of those that left it out, on
+crystals of other folds only, as runs that `ase_eqtensor.train.release` takes; adopt.py makes a
+model of these. Finished runs are kept and interrupted ones go on; several processes may work on
+one folder.
+"""
+
+import logging
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import typer
+
+from ase_eqtensor import __version__
+from ase_eqtensor.models.card import Member
+from ase_eqtensor.models.store import Model, load_model, save_model
+from ase_eqtensor.network.ensemble import select
+from ase_eqtensor.train.data.database import read_database
+from ase_eqtensor.train.families.kept import comparable
+from ase_eqtensor.train.fitting.samples import element_counts, prepare, training_crystals
+from ase_eqtensor.train.folds import Split, fold_of, in_val, split
+from ase_eqtensor.train.queue import undone
+from ase_eqtensor.train.recipes.recipe import Recipe, load_recipe
+from ase_eqtensor.train.record import Record
+from ase_eqtensor.train.run import describe, level_of_theory
+from ase_eqtensor.train.scoring.evaluate import figures
+from ase_eqtensor.train.scoring.outputs import compare
+from ase_eqtensor.train.student.crystals import Crystal, crystals, graphs
+from ase_eqtensor.train.student.fit import fit_student, lessons
+from ase_eqtensor.train.targets import DATASETS
+
+ALL = None  # the fold that the student of all networks leaves out
+
+
+def weights_of(folder: Path, model: str, fold: int | None) -> Path:
+    """Where a run leaves its network."""
+    name = f"{model}-student-" + ("all" if fold is ALL else f"fold{fold}")
+    return folder / name / f"{name}.safetensors"
+
+
+def execute(
+    model: Model,
+    fold: int | None,
+    records: Sequence[Record],
+    pool: Sequence[Crystal],
+    recipe: Recipe,
+    weights: Path,
+) -> None:
+    """Teach the student of the members that left `fold` out, or of all, and store it with a card of
+    its own. `records` are those that the model learnt from, `pool` the crystals of all data."""
+    begun = time.perf_counter()
+    learnt = [r for r in records if r.dataset in model.card.recipe["datasets"]]
+    parts = Split(learnt, [r for r in learnt if r.in_val], [])
+    members = list(range(len(model.card.members)))
+    if fold is not ALL:
+        parts, members = split(learnt, fold), model.members_without(fold)
+        pool = [c for c in pool if fold_of(c.formula) != fold and not in_val(c.formula)]
+        recipe = replace(recipe, fold=fold)
+    held = [r for r in parts.val if DATASETS[r.dataset].holds_tensors and not r.quarantine]
+    val = prepare(held, model.network.architecture.cutoff, workers=1)
+    known = {quantity.trained_on for quantity in model.quantities.values()}
+    elements = frozenset.intersection(*(model.trained_elements(name) for name in known))
+    cutoff = model.network.architecture.cutoff
+    asked = graphs(pool, cutoff, recipe.noise, elements, recipe.seed, fold)
+    taught = lessons(select(model.network, members), asked)
+    first = select(model.network, members[:1])
+    scratch = weights.parent / "fit"
+    network = fit_student(first, taught, val, recipe, scratch, progress=False)
+    minutes = round((time.perf_counter() - begun) / 60, 1)
+    datasets = model.card.recipe["datasets"]
+    member = Member(fold=fold, seed=recipe.seed, minutes=minutes, data=describe(parts, datasets))
+    card = msgspec.structs.replace(
+        model.card,
+        package_version=__version__,
+        level_of_theory=level_of_theory(parts.train),
+        elements=element_counts(parts.train),
+        members=[member],
+        recipe=comparable(model.card.recipe)
+        | {"fold": fold, "seed": recipe.seed}
+        | {"student": comparable(recipe.to_dict())},
+        figures={"val": figures(compare(network, val, parts.train))},
+        by_fold=[],
+        uncertainty={},
+        calibration={},
+        suspicions={},
+        measured={},
+    )
+    save_model(network, card, weights, training_crystals(list(records)))
+
+
+def main(
+    model: Annotated[str, typer.Argument(help="Shipped model or .safetensors file.")],
+    database: Annotated[Path, typer.Argument(help="Training database of `eqtensor data build`.")],
+    folder: Annotated[Path, typer.Argument(help="Folder of the runs, made if it is missing.")],
+    recipe: Annotated[str, typer.Argument(help="Name or file of a recipe.")] = "student",
+) -> None:
+    """Do the runs that no process has done or begun yet."""
+    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
+    base, chosen = load_model(model), load_recipe(recipe)
+    runs = {weights_of(folder, base.name, fold): fold for fold in (*base.folds, ALL)}
+    for path in runs:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    records: list[Record] = []  # read for the first run that is left
+    pool: list[Crystal] = []
+    for path in undone(runs):
+        if not records:
+            records = read_database(database)
+            pool = crystals([r for r in records if not r.quarantine])
+        execute(base, runs[path], records, pool, chosen, path)
+        print(path, flush=True)
+
+
+if __name__ == "__main__":
+    typer.run(main)
