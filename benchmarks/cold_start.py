@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 from timing import Row, alternating
@@ -19,19 +20,27 @@ print(atoms.get_property("dielectric_tensor"))
 
 
 def cold_rows(model: str) -> list[Row]:
-    """Import, load, predict and print, against importing the three libraries alone."""
-    scripts = (IMPORTS, FIRST_TENSOR.format(path=str(CRYSTAL), model=model))
-    runs = [lambda s=script: _run(s) for script in scripts]
+    """Import, load, predict and print, from Python and on the command line, against importing the
+    three libraries alone."""
+    python = [sys.executable, "-c"]
+    commands = (
+        [*python, IMPORTS],
+        [*python, FIRST_TENSOR.format(path=str(CRYSTAL), model=model)],
+        [sys.executable, "-m", "ase_eqtensor", "predict", str(CRYSTAL), "--model", model],
+    )
+    runs = [partial(_run, command) for command in commands]
     for run in runs:  # brings the files into the system's cache
         run()
-    imports, first_tensor = alternating(REPEATS, *runs)
+    imports, first_tensor, command_line = alternating(REPEATS, *runs)
     section = "cold start"
     return [
         Row(section, IMPORTS, imports, "s"),
         Row(section, "first printed tensor", first_tensor, "s"),
-        Row(section, "ratio", first_tensor / imports),
+        Row(section, "the same on the command line", command_line, "s"),
+        Row(section, "ratio from Python", first_tensor / imports),
+        Row(section, "ratio on the command line", command_line / imports),
     ]
 
 
-def _run(script: str) -> None:
-    subprocess.run([sys.executable, "-c", script], check=True, stdout=subprocess.DEVNULL)
+def _run(command: list[str]) -> None:
+    subprocess.run(command, check=True, capture_output=True)
