@@ -12,6 +12,7 @@ import torch
 ROOT = Path(__file__).parents[1]
 sys.path[:] = [entry for entry in sys.path if Path(entry or ".").resolve() != ROOT]
 sys.path.append(str(ROOT / "benchmarks"))  # the e3nn reference that the convolution must equal
+sys.path.append(str(ROOT / "docs"))  # what fills and builds the pages
 sys.path.append(str(ROOT))  # last, for the studies, which the installed package lacks
 
 from networks import card, tiny_network  # noqa: E402
