@@ -69,9 +69,10 @@ def tables() -> dict[str, str]:
 def filled(text: str, made: dict[str, str]) -> str:
     """A page with its tables made anew."""
     for name, table in made.items():
-        place = re.compile(rf"(<!-- {name} -->\n)\n?(?:\|[^\n]*\n)*")
-        text = place.sub(lambda found, table=table: f"{found[1]}\n{table}", text)
-    return text
+        place = re.compile(rf"(<!-- {name} -->\n)\n?(?:\|[^\n]*\n)*\n*")
+        # text right after a table would be another row
+        text = place.sub(lambda found, table=table: f"{found[1]}\n{table.rstrip()}\n\n", text)
+    return text.rstrip() + "\n"
 
 
 def pages() -> Iterator[Path]:
