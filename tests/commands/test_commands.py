@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from ase.io import read, write
+from ase.units import GPa
 from places import CIFS
 from typer.testing import CliRunner
 
@@ -45,13 +47,26 @@ def test_json(runner):
     result = runner.invoke(app, ["predict", "--json", str(path)])
     (one,) = json.loads(result.stdout)
     expected = EqTensorCalculator().get_property("elasticity_tensor", read(path))
-    np.testing.assert_allclose(one["tensors"]["elasticity_tensor"], expected, rtol=1e-6)
+    tensors = one["tensors"]
+    np.testing.assert_allclose(tensors["elasticity_tensor_ev_per_ang3"], expected, rtol=1e-5)
+    np.testing.assert_allclose(tensors["elasticity_tensor_gpa"], expected / GPa, rtol=1e-5)
+    assert tensors.keys() == one["units"].keys() and one["units"]["elasticity_tensor_gpa"] == "GPa"
     assert one["model"] and one["uncertainty"]["elasticity_tensor"]["relative_error"]["0.9"] > 0
     match = next(known for known in one["seen"] if known["same_structure"])
-    assert match["source_id"] == "mp-2741" and np.shape(match["tensors"]["elasticity_tensor"]) == (
-        6,
-        6,
-    )
+    assert match["source_id"] == "mp-2741"
+    assert np.shape(match["tensors"]["elasticity_tensor_gpa"]) == (6, 6)
+
+
+def test_numbers_have_six_digits_and_zeros_by_symmetry_are_zero(runner):
+    text = runner.invoke(app, ["predict", "--json", str(CIFS / "CaF2.cif")]).stdout
+    digits = [
+        re.sub(r"e.*|[-.]", "", number).strip("0")
+        for number in re.findall(r"(?<![\w.-])-?\d+\.\d+(?:e-?\d+)?", text)
+    ]
+    assert len(digits) > 100 and max(map(len, digits)) == 6
+    assert not re.search(r"e-1\d|e-2\d|-0\.0\b", text)
+    stiffness = np.array(json.loads(text)[0]["tensors"]["elasticity_tensor_gpa"])
+    assert (stiffness[:3, 3:] == 0).all() and stiffness[3, 3] == stiffness[5, 5]
 
 
 def test_twenty_mixed_files_two_of_them_broken(runner, tmp_path, monkeypatch):
@@ -92,6 +107,12 @@ def test_csv_has_units_and_bounds(runner):
         float(row["k_vrh_gpa_low_90"]) < float(row["k_vrh_gpa"]) < float(row["k_vrh_gpa_high_90"])
     )
     assert float(row["eps_inf"]) < float(row["eps_total"])
+    assert float(row["c11_gpa"]) > float(row["c44_gpa"]) > 0 == float(row["c45_gpa"])
+    c11, c12 = float(row["c11_gpa"]), float(row["c12_gpa"])
+    assert (c11 + 2 * c12) / 3 == pytest.approx(float(row["k_vrh_gpa"]), rel=1e-5)
+    assert float(row["eps_inf_xx"]) == pytest.approx(float(row["eps_inf"]), rel=1e-5)
+    assert {float(row[f"e{i}{j}_c_per_m2"]) for i in range(1, 4) for j in range(1, 7)} == {0}
+    assert "c21_gpa" not in row and "s66_per_tpa" in row and "eps_total_yz" in row
 
 
 def test_columns_are_chosen(runner):
