@@ -15,7 +15,7 @@ from ase.units import GPa
 from places import CIFS
 from typer.testing import CliRunner
 
-from ase_eqtensor import EqTensorCalculator
+from ase_eqtensor import EqTensorCalculator, load_model
 from ase_eqtensor.commands import app
 from ase_eqtensor.errors import OutputExistsError
 from ase_eqtensor.files import connect, load, tensors
@@ -156,8 +156,9 @@ def test_screen_and_its_failures(runner, tmp_path):
     command = ["screen", str(tmp_path), str(tmp_path / "out.db"), "--pattern", "*.cif", "-j", "1"]
     result = runner.invoke(app, command)
     assert result.exit_code == 3 and "broken.cif: cannot be read" in result.stderr
-    assert "1 crystals written, 0 were there" in result.stdout
-    assert "0 crystals written, 1 were there" in runner.invoke(app, command).stdout
+    assert "1 crystal written, 0 were there" in result.stdout
+    assert "1 crystal without a prediction:" in result.stderr
+    assert "0 crystals written, 1 was there" in runner.invoke(app, command).stdout
     with connect(tmp_path / "out.db") as db:
         assert db.get("k_vrh_gpa>0").source == "MgO.cif"
 
@@ -166,6 +167,18 @@ def test_models_lists_them(runner):
     text = runner.invoke(app, ["models"]).stdout
     assert "joint-v4 --partner 7net-l3i5: stiffness 0.1" in text
     assert "joint-v4 (default)" in text and "joint-v3-small" in text
+
+
+def test_models_tells_what_the_card_says(runner):
+    text = runner.invoke(app, ["models", "joint-v4", "--verbose"]).stdout
+    card = load_model("joint-v4").card
+    figures = card.figures_of("out_of_fold")["elasticity_tensor"]
+    told = [*card.limits, *card.data_citation, card.intended_use, "elastic: 1181"]
+    told += [f"stiffness: {card.level_of_theory['elasticity_tensor']}", "10 networks, 7"]
+    told += [f"stiffness: mean {figures['mean_relative']['value']:.3f}", "layered crystals 31 %"]
+    told += ["eps_inf: 63, without He Ne Ar Kr Tc", "--partner 7net-l3i5: stiffness 0."]
+    assert [line for line in told if line not in text] == [] and "joint-v3" not in text
+    assert "joint-v3-small" in runner.invoke(app, ["models", "-v"]).stdout
 
 
 @pytest.mark.parametrize("debug", [False, True])
