@@ -35,12 +35,7 @@ def in_parallel(
     Raises SettingError for a number of workers that cannot be, DataError for an unknown backend or
     one that does not answer, MissingExtraError where its library is not installed.
     """
-    if workers < 1 and workers != -1:
-        raise SettingError(f"workers={workers}: choose a number of processes, or -1: one per core")
-    if backend not in BACKENDS:
-        raise DataError(f"unknown backend {backend!r}: choose from {', '.join(BACKENDS)}")
-    if backend == "local" and address is not None:
-        raise DataError(f"the local backend has no address {address!r}: choose dask or ray")
+    check_workers(workers, backend, address)
     if backend == "local" and workers == 1:
         yield from (function(*task) for task in tasks)
         return
@@ -57,6 +52,16 @@ def in_parallel(
                 return
             for i in range(0, len(calls), BLOCK * workers):  # Ray returns complete lists only
                 yield from Parallel()(calls[i : i + BLOCK * workers])
+
+
+def check_workers(workers: int, backend: str, address: str | None) -> None:
+    """Raise what `in_parallel` would, as far as it can be told before there is any work."""
+    if workers < 1 and workers != -1:
+        raise SettingError(f"workers={workers}: choose a number of processes, or -1: one per core")
+    if backend not in BACKENDS:
+        raise DataError(f"unknown backend {backend!r}: choose from {', '.join(BACKENDS)}")
+    if backend == "local" and address is not None:
+        raise DataError(f"the local backend has no address {address!r}: choose dask or ray")
 
 
 def _attended(parent: int, function: Callable, *task):

@@ -30,7 +30,8 @@ def screen(
     source: Annotated[
         str,
         typer.Argument(
-            help="ASE database (file or postgresql:// address), folder, or list of paths."
+            help="ASE database (file or postgresql:// address), folder, file of crystals, or list "
+            "of paths."
         ),
     ],
     output: Annotated[

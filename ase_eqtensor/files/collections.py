@@ -182,7 +182,8 @@ def _why_empty(files: int, pattern: str) -> str:
 
 def open_collection(source: str, selection: str = "", pattern: str = "*") -> Collection:
     """An ASE database (by path or postgresql:// address), the files of a folder and its subfolders
-    that match `pattern`, or a text file with one path on each line, relative to that file.
+    that match `pattern`, a file of crystals, or a text file with one path on each line, relative to
+    that file.
 
     Raises DataError if there is no such source, or nothing in it.
     """
@@ -196,6 +197,8 @@ def open_collection(source: str, selection: str = "", pattern: str = "*") -> Col
         collection = Files(tuple(files_of(path, pattern)), path.resolve())
         if not collection.names:
             raise DataError(f"{source}: {_why_empty(0, pattern)}")
+    elif path.is_file() and is_crystal_file(path):
+        collection = Files((path.name,), path.resolve().parent)
     elif path.is_file():
         content = path.read_bytes().removeprefix(BOM_UTF8)
         if b"\0" in content:
@@ -211,7 +214,8 @@ def open_collection(source: str, selection: str = "", pattern: str = "*") -> Col
     else:
         raise DataError(f"{source}: no such folder, list of files or ASE database")
     if not collection.keys():
-        raise DataError(f"{source}: no crystals in it")
+        nothing = f"no row matches {selection!r}" if selection else "no crystals in it"
+        raise DataError(f"{source}: {nothing}")
     return collection
 
 

@@ -114,6 +114,15 @@ def test_messages_say_what_helps_on_the_command_line(run, tmp_path):
     assert "there is no file mine.safetensors" in str(missing.exception)
 
 
+def test_screen_leaves_nothing_behind_when_it_cannot_start(run, tmp_path):
+    for options in (["--workers", "0"], ["--backend", "slurm"], ["--address", "tcp://a:1"]):
+        assert run("screen", MGO, "out.db", *options).exit_code == 1
+    assert [path.name for path in tmp_path.iterdir()] == []
+    assert "1 crystal written" in run("screen", MGO, "out.db").stdout  # a file, no list of files
+    missing = run("screen", "out.db", "more.db", "--select", "natoms>99")
+    assert "no row matches 'natoms>99'" in str(missing.exception)
+
+
 def test_one_line_in_a_terminal_names_options(tmp_path):
     command = [sys.executable, "-m", "ase_eqtensor", "predict", MGO, "--dtype", "half"]
     result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
