@@ -85,7 +85,9 @@ def table_of(board: Board, name: str | None = None) -> str:
     own = figures[f"{K}_mae"], figures[f"{G}_mae"], told
     rows = sorted({**board.rows, f"**{card.name}**": own}.items(), key=lambda row: row[1][0])
     cells = [[label, f"{k:.2f}", f"{g:.2f}", data] for label, (k, g, data) in rows]
-    title = f"{board.title}, {figures['crystals']:,} crystals. {board.source}"
+    title = (
+        f"Mean absolute errors of {board.title}, {figures['crystals']:,} crystals. {board.source}"
+    )
     return f"{title}\n\n{table(['model', 'K, GPa', 'G, GPa', 'trained on'], cells)}"
 
 

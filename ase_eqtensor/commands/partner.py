@@ -75,8 +75,8 @@ def calibrate_partner(
         )
     write_partner(card, output)
     for name, found in card.figures.items():
-        count = counted(int(found["crystals"]), "crystal")
+        crystals = counted(int(found["crystals"]), "crystal")
         console.print(
-            f"{name}, {count}: mean error {found['mean']:.3f}, "
+            f"{name}, {crystals}: mean error {found['mean']:.3f}, "
             f"{found['network_mean']:.3f} by the network alone"
         )
