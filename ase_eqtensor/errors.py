@@ -4,6 +4,8 @@ Every error names the structure or file, the offending value and a remedy. Every
 `flag`, a short machine-readable word that is also recorded with the prediction.
 """
 
+from collections.abc import Iterable
+from difflib import get_close_matches
 from typing import Any, TypeVar
 
 ErrorT = TypeVar("ErrorT", bound=Exception)
@@ -169,3 +171,14 @@ def located(error: ErrorT, place: str) -> ErrorT:
     copy.args = (text, *error.args[1:])
     copy.__cause__, copy.__traceback__ = error.__cause__, error.__traceback__
     return copy
+
+
+def counted(count: int, noun: str, plural: str = "") -> str:
+    """ "1 crystal", "2 crystals"; the plural where an s does not make it."""
+    return f"{count} {noun if count == 1 else plural or f'{noun}s'}"
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """The end of a message about an unknown name: " (did you mean ...?)", or nothing."""
+    close = get_close_matches(name, list(known), n=1)
+    return f" (did you mean {close[0]!r}?)" if close else ""

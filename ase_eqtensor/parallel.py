@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cache, partial
 from typing import Any
 
-from .errors import DataError
+from .errors import DataError, SettingError
 from .extras import extra
 
 BACKENDS = ("local", "dask", "ray")
@@ -32,13 +32,10 @@ def in_parallel(
             its machines). Its workers need this package, and the files that tasks name under the
             same paths. None starts a cluster on this machine for as long as the tasks run.
 
-    Raises DataError for an unknown backend or one that does not answer, MissingExtraError where its
-    library is not installed.
+    Raises SettingError for a number of workers that cannot be, DataError for an unknown backend or
+    one that does not answer, MissingExtraError where its library is not installed.
     """
-    if backend not in BACKENDS:
-        raise DataError(f"unknown backend {backend!r}: choose from {', '.join(BACKENDS)}")
-    if backend == "local" and address is not None:
-        raise DataError(f"the local backend has no address {address!r}: choose dask or ray")
+    check_workers(workers, backend, address)
     if backend == "local" and workers == 1:
         yield from (function(*task) for task in tasks)
         return
@@ -55,6 +52,16 @@ def in_parallel(
                 return
             for i in range(0, len(calls), BLOCK * workers):  # Ray returns complete lists only
                 yield from Parallel()(calls[i : i + BLOCK * workers])
+
+
+def check_workers(workers: int, backend: str, address: str | None) -> None:
+    """Raise what `in_parallel` would, as far as it can be told before there is any work."""
+    if workers < 1 and workers != -1:
+        raise SettingError(f"workers={workers}: choose a number of processes, or -1: one per core")
+    if backend not in BACKENDS:
+        raise DataError(f"unknown backend {backend!r}: choose from {', '.join(BACKENDS)}")
+    if backend == "local" and address is not None:
+        raise DataError(f"the local backend has no address {address!r}: choose dask or ray")
 
 
 def _attended(parent: int, function: Callable, *task):

@@ -33,7 +33,7 @@ from .files import (
     storable,
 )
 from .files.database import only_writer, write_rows
-from .parallel import in_parallel
+from .parallel import check_workers, in_parallel
 from .prediction.settings import DEFAULTS
 
 # Items that are predicted and written together; with a partner they take seconds each.
@@ -76,8 +76,8 @@ def screen(
     the order of the collection except for crystals that an earlier run failed at.
 
     Args:
-        crystals: an ASE database (path or postgresql:// address), a folder, a list of paths in a
-            text file, or what `files.open_collection` makes of one of these.
+        crystals: an ASE database (path or postgresql:// address), a folder, a file of crystals, a
+            list of paths in a text file, or what `files.open_collection` makes of one of these.
         output: .db file or postgresql:// address. What an earlier run with the same model and
             settings has left there is continued.
         model: as for `EqTensorCalculator`.
@@ -90,11 +90,13 @@ def screen(
     Raises:
         DataError: the output is something else, another model or other settings made it, another
             run is writing to it, or it is the source; the backend is unknown or out of reach.
+        SettingError: a number of workers that cannot be, or another setting that is not possible.
         ModelError: no such model.
         MissingExtraError: a library of the backend or of PostgreSQL is not installed.
     """
     if not is_address(output) and Path(output).suffix != ".db":
         raise DataError(f"{output}: a screen writes to a .db file or a postgresql:// address")
+    check_workers(workers, backend, address)
     if not isinstance(crystals, Collection):
         crystals = open_collection(str(crystals))
     crystals = crystals.without(output)
@@ -209,8 +211,8 @@ def _only_writer_of_file(path: str | Path) -> Iterator[bool]:
         return
     try:
         yield True
-        Path(lock.lock_file).unlink(missing_ok=True)
     finally:
+        Path(lock.lock_file).unlink(missing_ok=True)
         lock.release()
 
 

@@ -26,7 +26,9 @@ def complete_file(path: str | Path) -> Iterator[Path]:
 def refuse_existing(path: str | Path, overwrite: bool = False) -> None:
     """Raise OutputExistsError if there is such a file and `overwrite` is False."""
     if Path(path).exists() and not overwrite:
-        raise OutputExistsError(f"{path} exists: choose another name, or overwrite it on purpose")
+        raise OutputExistsError(
+            f"{path} exists: choose another name, or pass overwrite=True to replace it"
+        )
 
 
 def check_place(path: str | Path, overwrite: bool = False) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 sys.path.append(str(ROOT / "benchmarks"))
 
-from lambench import PUBLISHED, board  # noqa: E402
+from boards import LAMBENCH, MATCALC, rows_of  # noqa: E402
 
 from ase_eqtensor import load_model  # noqa: E402
 from ase_eqtensor.models.card import Card  # noqa: E402
@@ -41,8 +41,9 @@ def headline(card: Card) -> str:
         rows.append([title, " / ".join(errors), share, INSTEAD.get(quantity, "")])
     own = scored[STIFFNESS.name]
     for column, (symbol, name) in enumerate({"K": K, "G": G}.items()):
-        best = min(PUBLISHED, key=lambda potential: PUBLISHED[potential][column])
-        others = sorted(errors[column] for errors in PUBLISHED.values())
+        published = LAMBENCH.rows
+        best = min(published, key=lambda potential: published[potential][column])
+        others = sorted(row[column] for row in published.values())
         instead = f"{others[0]:.1f} ({best}) to {others[-1]:.1f} by {len(others)} potentials (d)"
         rows.append([f"{symbol}, mean error in GPa", f"{own[f'{name}_mae']:.1f}", "", instead])
     header = ["crystals that the networks had not seen", "median / mean relative error"]
@@ -55,7 +56,8 @@ def tables() -> dict[str, str]:
     return {
         "headline": headline(card),
         "accuracy": cards.accuracy(card),
-        "moduli": board(),
+        "moduli": rows_of(LAMBENCH),
+        "binaries": rows_of(MATCALC),
         "calibration": cards.calibration(card),
         "large": cards.large(card),
         "flags": cards.flags(card),

@@ -10,7 +10,7 @@ arguments; 3, some crystals failed and the others are there.
 import sys
 
 from . import cite, data, evaluate, label, models, partner, predict, report, screen, train  # noqa: F401 (they register)
-from .app import app
+from .app import app, with_options
 
 __all__ = ["app", "main"]
 
@@ -24,5 +24,5 @@ def main() -> None:
     except Exception as error:
         if debug:
             raise
-        text = str(error) or type(error).__name__
+        text = with_options(str(error)) or type(error).__name__
         sys.exit(f"eqtensor: {text} (--debug shows where)")

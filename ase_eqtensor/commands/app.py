@@ -1,8 +1,9 @@
 """The application that every command registers with, and what commands have in common."""
 
 import inspect
+import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import wraps
 from pathlib import Path
@@ -12,12 +13,13 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
-from ..errors import EqTensorError
+from ..errors import counted
 from ..prediction.settings import DEFAULTS
 
 FAILED, PARTLY_FAILED = 1, 3  # exit codes; 2 is that of wrong arguments
 INTERRUPTED = 130  # as shells have it
 DEFAULT_DATABASE = Path("crystals.db")
+SHOWN = 8  # names in a list of many
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
 console = Console()
@@ -73,6 +75,10 @@ SETTINGS = {
 }
 
 
+# Arguments that messages name as Python has them.
+NAMED = (*SETTINGS, "model", "workers", "backend", "address", "overwrite", "resume")
+
+
 def with_settings(command: Callable[..., None]) -> Callable[..., None]:
     """Give a command the options of `SETTINGS`; they reach it as a dictionary, `settings`."""
 
@@ -103,10 +109,28 @@ def resumable(doing: str, state: str) -> Iterator[Callable[[int, int], None]]:
         raise typer.Exit(INTERRUPTED) from None
 
 
-def tell_of_failures(failures: Iterable[EqTensorError]) -> None:
+def with_options(text: str) -> str:
+    """A message in which arguments of Python are options: --symprec 0.5 instead of symprec=0.5."""
+
+    def option(match: re.Match) -> str:
+        name, value = match.groups()
+        return f"--{name.replace('_', '-')}" + ("" if value == "True" else f" {value}")
+
+    return re.sub(rf"\b({'|'.join(NAMED)})=(True\b|'[^']*'|[-+.\w]+)", option, text)
+
+
+def tell_of_failures(failures: Iterable[Exception | str]) -> None:
     """Say why crystals were left out, each error in full."""
     for failure in failures:
-        messages.print(str(failure), markup=False)
+        messages.print(with_options(str(failure)), markup=False)
+
+
+def tell_of_skipped(files: Sequence[str]) -> None:
+    """Say which files of folders were left out."""
+    if files:
+        listed = ", ".join(files[:SHOWN]) + (", ..." if len(files) > SHOWN else "")
+        text = f"skipped {counted(len(files), 'file')} in no format of crystals: {listed}"
+        messages.print(text, markup=False)
 
 
 def tell_of_given(names: Iterable[str]) -> None:

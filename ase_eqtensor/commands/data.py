@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
+from ..errors import counted
 from ..extras import extra
 from .app import DEFAULT_DATABASE, app, console
 
@@ -69,7 +70,7 @@ def build(
         table.add_row(name, *(str(report.rows[name, k]) for k in range(5)))
     console.print(table)
     for (dataset, action, reason), count in report.reasons().items():
-        console.print(f"{count} {dataset} rows {action}: {reason}")
+        console.print(f"{counted(count, f'{dataset} row')} {action}: {reason}")
     if report.problems:
         console.print(f"every one of them is listed in {report.problems_path}")
 
@@ -91,6 +92,6 @@ def fetch(
 
     result = fetch_tensors(source, output, progress=True)
     header = read_header(output)
-    console.print(f"{output}: {result.answers} answers, {result.new} of them new")
+    console.print(f"{output}: {counted(result.answers, 'answer')}, {result.new} of them new")
     console.print(f"licence: {header['licence']}\ncite: {header['cite']}")
     console.print(f"next: eqtensor data build --fetched {output}")

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from ..errors import counted
 from ..extras import extra
 from .app import (
     CALCULATOR,
@@ -78,6 +79,5 @@ def label(
             address=address,
             progress=progress,
         )
-    console.print(
-        f"{output}: {result.labels} labels and {result.failures} failures, {result.new} of them new"
-    )
+    labels, failures = counted(result.labels, "label"), counted(result.failures, "failure")
+    console.print(f"{output}: {labels} and {failures}, {result.new} of them new")

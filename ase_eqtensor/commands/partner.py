@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from ..errors import counted
 from ..extras import extra
 from ..models.partner_card import write_partner
 from ..models.store import load_model
@@ -74,7 +75,8 @@ def calibrate_partner(
         )
     write_partner(card, output)
     for name, found in card.figures.items():
+        crystals = counted(int(found["crystals"]), "crystal")
         console.print(
-            f"{name}, {found['crystals']:.0f} crystals: mean error {found['mean']:.3f}, "
+            f"{name}, {crystals}: mean error {found['mean']:.3f}, "
             f"{found['network_mean']:.3f} by the network alone"
         )

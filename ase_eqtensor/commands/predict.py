@@ -20,9 +20,11 @@ from .app import (
     messages,
     tell_of_failures,
     tell_of_given,
+    tell_of_skipped,
     with_settings,
 )
-from .predicted import chosen, print_csv, print_json, print_table
+from .predicted import chosen, print_table
+from .records import print_csv, print_json
 
 # Crystals between two steps of the progress bar; with a partner they take seconds each.
 CHUNK, PARTNER_CHUNK = 64, 8
@@ -33,8 +35,12 @@ CHUNK, PARTNER_CHUNK = 64, 8
 def predict(
     files: Annotated[
         list[str],
-        typer.Argument(help="Crystals in any format that ASE reads, all frames; patterns too."),
+        typer.Argument(
+            help="Crystals in any format that ASE reads, all frames: files, patterns, folders, "
+            "or - for standard input."
+        ),
     ],
+    pattern: Annotated[str, typer.Option(help="Files of a folder.")] = "*",
     output: Annotated[
         str | None,
         typer.Option(
@@ -60,7 +66,7 @@ def predict(
     cannot be read or predicted do not stop the others: the exit code is 3 then, and 1 if nothing
     could be predicted.
 
-    Examples: eqtensor predict TiO2.cif POSCAR
+    Examples: eqtensor predict TiO2.cif POSCAR cifs/
     eqtensor predict --quantities elasticity --csv *.cif
     eqtensor predict "cifs/*.cif" -o tensors.db && ase db tensors.db "k_vrh_gpa>100"
     """
@@ -75,7 +81,8 @@ def predict(
         check_output(Path(output), overwrite)
     calculator = EqTensorCalculator(model, **settings)
     columns = chosen(calculator.predictor, quantities)
-    collection = expand(files)
+    collection = expand(files, pattern)
+    tell_of_skipped(collection.skipped)
     keys = collection.keys()
     hidden = len(keys) <= CHUNK
     reading = track(keys, "reading", console=messages, transient=True, disable=hidden)

@@ -1,27 +1,23 @@
-"""Predictions on the terminal: as a table, CSV and JSON."""
+"""Predictions on the terminal, as a table."""
 
-import csv
-import json
-import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from ase import Atoms
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from ..crystal.formula import reduced_formula
-from ..errors import SettingError
+from ..errors import SettingError, counted, did_you_mean
 from ..models.training_crystals import TrainingCrystal
 from ..prediction.known import Comparison, compared
 from ..prediction.prediction import Prediction
 from ..prediction.predictor import Labelled, Predictor
 from ..prediction.settings import MEASURED
 from ..quantities import QUANTITIES, Quantity, Scalar
-from .app import messages
+from .app import SHOWN, messages, with_options
 
 UNCALIBRATED = "the errors of model {!r} were never calibrated: it gives values without intervals"
 UNBOUND = 10_000  # columns, to find how wide a table would like to be
@@ -54,8 +50,8 @@ def chosen(predictor: Predictor, names: str | None) -> list[Quantity]:
     for name in wanted:
         if name not in offered:
             raise SettingError(
-                f"--quantities {names}: model {predictor.model.name!r} has no {name!r}, only "
-                f"{', '.join(offered)}"
+                f"--quantities {names}: model {predictor.model.name!r} has no {name!r}"
+                f"{did_you_mean(name, offered)}, only {', '.join(offered)}"
             )
     return [quantity for stem, quantity in offered.items() if stem in wanted]
 
@@ -87,9 +83,9 @@ def print_table(
     rows = []
     for name, (_, atoms, prediction) in zip(names, predicted):
         cells = [_cell(prediction, quantity, scalar) for quantity, scalar in columns]
-        flags = " ".join(_told_flags(prediction, short))
+        flags = " ".join(told_flags(prediction, short))
         seen = model.seen(atoms, predictor.symprec)
-        rows.append(_Row(name, reduced_formula(atoms), cells, flags, _told(seen)))
+        rows.append(_Row(name, reduced_formula(atoms), cells, flags, told_training(seen)))
         known = compared(prediction, seen)
         known = {name: value for name, value in known.items() if name not in prediction.known}
         if known:
@@ -106,8 +102,24 @@ def print_table(
         _print_narrow(console, headings, rows)
     for flag, letters in short.items():
         console.print(Text(f"{letters}: {flag}"), soft_wrap=True)
+    _print_refusals(console, quantities, dict(zip(names, predicted)))
     if any(cell.endswith(OUTSIDE) for row in rows if not row.formula for cell in row.numbers):
         console.print(f"{OUTSIDE} outside the 90 % interval")
+
+
+def _print_refusals(
+    console: Console, quantities: Sequence[Quantity], predicted: Mapping[str, Labelled]
+) -> None:
+    """Why tensors in the table were refused, a line for each of the first crystals."""
+    reasons = []
+    for name, (*_, prediction) in predicted.items():
+        errors = [prediction.refused[q.name] for q in quantities if q.name in prediction.refused]
+        reasons += [f"refused, {name}: {with_options(str(error))}" for error in errors[:1]]
+    for reason in reasons[:SHOWN]:
+        console.print(Text(reason), soft_wrap=True)
+    if len(reasons) > SHOWN:
+        more = counted(len(reasons) - SHOWN, "more crystal")
+        console.print(f"refused, {more}: --json says why")
 
 
 def _print_narrow(console: Console, headings: _Row, rows: list[_Row]) -> None:
@@ -155,7 +167,7 @@ def _short_flags(predicted: list[Labelled]) -> dict[str, str]:
     return {flag: x if counts[x] == 1 else flag for flag, x in initials.items()}
 
 
-def _told_flags(prediction: Prediction, names: dict[str, str]) -> list[str]:
+def told_flags(prediction: Prediction, names: dict[str, str]) -> list[str]:
     """The flags by their `names`, with the tensors that each concerns in brackets, if not all."""
     told = []
     for flag, concerned in prediction.concerns.items():
@@ -165,47 +177,8 @@ def _told_flags(prediction: Prediction, names: dict[str, str]) -> list[str]:
     return told
 
 
-def print_csv(
-    predictor: Predictor, predicted: list[Labelled], quantities: Sequence[Quantity]
-) -> None:
-    """All scalars of the quantities; of those that the model has errors of the ends of the 90 %
-    intervals, of the headline ones what is known from first principles."""
-    _warn_if_uncalibrated(predictor)
-    model = predictor.model
-    scalars = [scalar for quantity in quantities for scalar in quantity.scalars]
-    calibrated = {name for entry in model.card.uncertainty.values() for name in entry.scales}
-    rows = []
-    for label, atoms, prediction in predicted:
-        seen = model.seen(atoms, predictor.symprec)
-        known = compared(prediction, seen)
-        true = {name: x for value in known.values() for name, x in value.scalars.items()}
-        row: dict[str, object] = {"source": label, "formula": reduced_formula(atoms)}
-        for scalar in scalars:
-            name = scalar.name
-            row[name] = prediction.scalars.get(name, "")
-            if name in calibrated:
-                low, high = prediction.interval(name) or ("", "")
-                row |= {f"{name}_low_90": low, f"{name}_high_90": high}
-            if scalar.headline:
-                row[f"{name}_known"] = true.get(name, "")
-        told = _told_flags(prediction, {flag: flag for flag in prediction.flags})
-        row |= {"flags": " ".join(prediction.flags), "flags_concern": " ".join(told)}
-        row["trained_on"] = _told(seen)
-        outside = (name for value in known.values() for name in value.outside)
-        row |= {"known_outside_90": " ".join(outside), "known_taken": " ".join(prediction.known)}
-        rows.append(row)
-    writer = csv.DictWriter(sys.stdout, rows[0])
-    writer.writeheader()
-    writer.writerows(rows)
-
-
-def print_json(predictor: Predictor, predicted: list[Labelled]) -> None:
-    """Everything that is known of each crystal."""
-    _warn_if_uncalibrated(predictor)
-    print(json.dumps([_record(predictor, *crystal) for crystal in predicted], indent=1))
-
-
-def _warn_if_uncalibrated(predictor: Predictor) -> None:
+def uncalibrated(predictor: Predictor) -> None:
+    """Say, beside the output, that the model gives no intervals, if it gives none."""
     if not predictor.model.card.calibrated:
         messages.print(UNCALIBRATED.format(predictor.model.name), markup=False)
 
@@ -229,42 +202,7 @@ def _known_cell(known: Mapping[str, Comparison], quantity: Quantity, scalar: Sca
     return f"{value.scalars[scalar.name]:.3g}{mark}"
 
 
-def _told(seen: list[TrainingCrystal]) -> str:
+def told_training(seen: list[TrainingCrystal]) -> str:
+    """The entries of the training data with the same structure, "its formula" or "no"."""
     same = dict.fromkeys(crystal.source_id for crystal in seen if crystal.same_structure)
     return ", ".join(same) or ("its formula" if seen else "no")
-
-
-def _record(predictor: Predictor, label: str, atoms: Atoms, prediction: Prediction) -> dict:
-    model = predictor.model
-    tensors = {name: tensor.tolist() for name, tensor in prediction.tensors.items()}
-    entries = model.seen(atoms, predictor.symprec)
-    seen = [
-        {
-            "source_id": crystal.source_id,
-            "dataset": crystal.dataset,
-            "same_structure": crystal.same_structure,
-            "tensors": {name: tensor.tolist() for name, tensor in crystal.tensors.items()},
-        }
-        for crystal in entries
-    ]
-    known = {
-        name: {
-            "source_id": value.source_id,
-            "tensor": value.tensor.tolist(),
-            "scalars": value.scalars,
-            "relative_error": value.relative_error,
-            "outside_90": list(value.outside),
-        }
-        for name, value in compared(prediction, entries).items()
-    }
-    return {
-        "source": label,
-        "formula": reduced_formula(atoms),
-        "tensors": tensors,
-        "units": {name: model.quantities[name].unit for name in tensors},
-        "refused": {name: str(error) for name, error in prediction.refused.items()},
-        "calibrated": model.card.calibrated,
-        "seen": seen,
-        "first_principles": known,
-        **prediction.record(),
-    }

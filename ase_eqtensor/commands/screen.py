@@ -4,8 +4,8 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
+from ..errors import counted
 from ..files import open_collection
 from ..screening import screen as run_screen
 from .app import (
@@ -18,6 +18,7 @@ from .app import (
     app,
     messages,
     resumable,
+    tell_of_failures,
     tell_of_given,
     with_settings,
 )
@@ -29,7 +30,8 @@ def screen(
     source: Annotated[
         str,
         typer.Argument(
-            help="ASE database (file or postgresql:// address), folder, or list of paths."
+            help="ASE database (file or postgresql:// address), folder, file of crystals, or list "
+            "of paths."
         ),
     ],
     output: Annotated[
@@ -68,12 +70,11 @@ def screen(
         )
     tell_of_given(report.given)
     if report.failures:
-        table = Table("no prediction for", title=f"{len(report.failures)} crystals failed")
-        for failure in report.failures:
-            table.add_row(failure)
-        messages.print(table, markup=False)
-    Console().print(
-        f"{output}: {report.written} crystals written, {report.present} were there", highlight=False
-    )
+        failed = counted(len(report.failures), "crystal")
+        messages.print(f"{failed} without a prediction:", markup=False)
+        tell_of_failures(report.failures)
+    were = "was" if report.present == 1 else "were"
+    text = f"{counted(report.written, 'crystal')} written, {report.present} {were} there"
+    Console().print(f"{output}: {text}", highlight=False)
     if report.failures:
         raise typer.Exit(PARTLY_FAILED if report.written + report.present else FAILED)

@@ -92,8 +92,8 @@ def _check(atoms: Atoms) -> None:
         raise StructureError("there are no atoms. Pass a crystal with at least one.")
     if not atoms.pbc.all():
         raise StructureError(
-            f"periodic along {atoms.pbc.tolist()}, but tensors of a crystal need all "
-            "three directions. Set atoms.pbc = True if this is a bulk crystal."
+            f"periodic along {_directions(atoms)}, but tensors of a crystal need all three "
+            f"directions. {_how_to_be_periodic(atoms)}"
         )
     if not (np.isfinite(atoms.cell).all() and np.isfinite(atoms.positions).all()):
         invalid = np.flatnonzero(~np.isfinite(atoms.positions).all(axis=1)).tolist()
@@ -177,6 +177,23 @@ def describe(atoms: Atoms) -> str:
     if atoms.numbers.min() == 0:  # the dummy X, which pymatgen does not know
         return atoms.get_chemical_formula(empirical=True)
     return reduced_formula(atoms)
+
+
+def _directions(atoms: Atoms) -> str:
+    periodic = [axis for axis, there in zip("abc", atoms.pbc) if there]
+    return " and ".join(periodic) + " only" if periodic else "no direction"
+
+
+def _how_to_be_periodic(atoms: Atoms) -> str:
+    if atoms.cell.rank < 3:
+        return (
+            "Give a bulk crystal with its cell; molecules, chains and slabs have no such tensors "
+            '(a plain .xyz file has no cell: it needs Lattice="..." in its second line).'
+        )
+    return (
+        'Set atoms.pbc = True (pbc="T T T" in an extended XYZ file) if this is a bulk crystal; '
+        "molecules, chains and slabs have no such tensors."
+    )
 
 
 def _check_elements(atoms: Atoms) -> None:

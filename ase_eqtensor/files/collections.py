@@ -18,9 +18,9 @@ from urllib.parse import urlsplit
 from ase import Atoms
 from ase.db.core import str_represents
 
-from ..errors import DataError, StructureError
+from ..errors import DataError, StructureError, counted
 from .database import DATABASES, connect, from_row, is_address
-from .reading import STANDARD_INPUT, read_crystals
+from .reading import STANDARD_INPUT, is_crystal_file, is_folder, read_crystals
 
 # What SQLite and a screen keep beside a database while it is written, and the database itself.
 DATABASE_FILES = ("", ".lock", "-journal", "-wal", "-shm")
@@ -56,10 +56,12 @@ class Files(Collection):
     """Files in any format that ASE reads, with all their frames.
 
     names: paths as they appear in labels, relative to `folder`.
+    skipped: files of folders that were left out because no crystal format has such a name.
     """
 
     names: tuple[str, ...]
     folder: Path = Path()
+    skipped: tuple[str, ...] = ()
 
     @property
     def origin(self) -> str:
@@ -134,27 +136,54 @@ class Rows(Collection):
                 yield key, StructureError(text)
 
 
-def expand(patterns: Iterable[str]) -> Files:
-    """Files by name, or by patterns such as "cifs/*.cif" where the shell left them alone.
+def expand(names: Iterable[str], pattern: str = "*") -> Files:
+    """Files by name, by patterns such as "cifs/*.cif" where the shell left them alone, and those of
+    folders and their subfolders that match `pattern` and that ASE has a reader for, sorted.
 
-    Raises DataError if a pattern matches nothing. A file that does not exist is found out when it
-    is read.
+    Raises DataError if a pattern matches nothing, or no file of a folder is a crystal's. A file
+    that does not exist is found out when it is read.
     """
-    names: list[str] = []
-    for pattern in patterns:
-        if Path(pattern).exists() or not has_magic(pattern):
-            names.append(pattern)
-            continue
-        matches = sorted(glob(pattern, recursive=True))
-        if not matches:
-            raise DataError(f"no file matches {pattern!r}")
-        names += matches
-    return Files(tuple(names), Path.cwd())  # other processes may be in another folder
+    found: list[str] = []
+    skipped: list[str] = []
+    for name in names:
+        if is_folder(Path(name)):
+            files = [str(Path(name, file)) for file in files_of(Path(name), pattern)]
+            crystals = [file for file in files if is_crystal_file(Path(file))]
+            if not crystals:
+                raise DataError(f"{name}: {_why_empty(len(files), pattern)}")
+            found += crystals
+            skipped += sorted(set(files) - set(crystals))
+        elif Path(name).exists() or not has_magic(name):
+            found.append(name)
+        elif matches := sorted(glob(name, recursive=True)):
+            found += matches
+        else:
+            raise DataError(f"no file matches {name!r}")
+    # other processes may be in another folder
+    return Files(tuple(found), Path.cwd(), tuple(skipped))
+
+
+def files_of(folder: Path, pattern: str) -> list[str]:
+    """The files of a folder and its subfolders that match a pattern, sorted, relative to it; none
+    that is hidden."""
+    relative = (
+        file.relative_to(folder) for file in sorted(folder.rglob(pattern)) if file.is_file()
+    )
+    return [name.as_posix() for name in relative if not any(p.startswith(".") for p in name.parts)]
+
+
+def _why_empty(files: int, pattern: str) -> str:
+    if files:
+        return f"{counted(files, 'file')} in this folder, none in a format that ASE reads"
+    if pattern == "*":
+        return "there is no file in this folder"
+    return f"no file in this folder matches {pattern!r}"
 
 
 def open_collection(source: str, selection: str = "", pattern: str = "*") -> Collection:
     """An ASE database (by path or postgresql:// address), the files of a folder and its subfolders
-    that match `pattern`, or a text file with one path on each line, relative to that file.
+    that match `pattern`, a file of crystals, or a text file with one path on each line, relative to
+    that file.
 
     Raises DataError if there is no such source, or nothing in it.
     """
@@ -165,10 +194,11 @@ def open_collection(source: str, selection: str = "", pattern: str = "*") -> Col
     elif selection:
         raise DataError(f"{source} is no ASE database: only rows of one can be selected")
     elif path.is_dir():
-        files = (file for file in sorted(path.rglob(pattern)) if file.is_file())
-        relative = (file.relative_to(path) for file in files)
-        visible = [n.as_posix() for n in relative if not any(p.startswith(".") for p in n.parts)]
-        collection = Files(tuple(visible), path.resolve())
+        collection = Files(tuple(files_of(path, pattern)), path.resolve())
+        if not collection.names:
+            raise DataError(f"{source}: {_why_empty(0, pattern)}")
+    elif path.is_file() and is_crystal_file(path):
+        collection = Files((path.name,), path.resolve().parent)
     elif path.is_file():
         content = path.read_bytes().removeprefix(BOM_UTF8)
         if b"\0" in content:
@@ -184,7 +214,8 @@ def open_collection(source: str, selection: str = "", pattern: str = "*") -> Col
     else:
         raise DataError(f"{source}: no such folder, list of files or ASE database")
     if not collection.keys():
-        raise DataError(f"{source}: no crystals in it")
+        nothing = f"no row matches {selection!r}" if selection else "no crystals in it"
+        raise DataError(f"{source}: {nothing}")
     return collection
 
 

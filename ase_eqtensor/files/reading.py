@@ -15,7 +15,7 @@ from pathlib import Path
 
 import ase.io
 from ase import Atoms
-from ase.io.formats import UnknownFileTypeError, filetype, open_with_compression
+from ase.io.formats import UnknownFileTypeError, filetype, ioformats, open_with_compression
 
 from ..errors import EqTensorError, StructureError
 from .cif import read_cif, reason_of
@@ -24,6 +24,7 @@ from .database import DATABASES, connect, from_row
 STANDARD_INPUT = "-"
 CIF = (".cif", ".mcif")
 EXTENDED_XYZ = (".extxyz", ".xyz")
+NO_CRYSTALS = (".md",)  # mostly something else, though ASE takes them for CASTEP's
 COMPRESSIONS = (".gz", ".bz2", ".xz")
 MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"),
          (codecs.BOM_UTF16_BE, "utf-16"))  # fmt: skip
@@ -46,8 +47,8 @@ def read_crystals(path: str | Path) -> list[Frame]:
         return _read_copy(sys.stdin.buffer.read(), "stdin")
     path = Path(path)
     try:
-        if path.is_dir() and not (path / "metadata.json").exists():  # of a trajectory in a folder
-            return [StructureError(_cannot("it is a folder: name the files in it (FOLDER/*.cif)"))]
+        if is_folder(path):
+            return [StructureError(_cannot("it is a folder: name the files in it"))]
         if not path.exists():
             return [StructureError(_cannot(f"there is no such file ({path})"))]
         if not path.is_dir() and not path.is_file():  # a pipe can be read once only
@@ -63,6 +64,29 @@ def read_crystals(path: str | Path) -> list[Frame]:
     except Exception as error:  # ASE's readers raise whatever a broken file leads to
         frames = [_damaged(error)]
     return frames or [StructureError(_cannot("there is no crystal in it"))]
+
+
+def is_folder(path: Path) -> bool:
+    """Whether it is a folder, and none that ASE keeps a trajectory in."""
+    return path.is_dir() and not (path / "metadata.json").exists()
+
+
+def is_crystal_file(path: Path) -> bool:
+    """Whether ASE has a reader for a file of this name or beginning; it may be damaged all the
+    same."""
+    inner = path.with_suffix("") if path.suffix.lower() in COMPRESSIONS else path
+    suffix = inner.suffix.lower()
+    if suffix in CIF + EXTENDED_XYZ:
+        return True
+    if suffix in NO_CRYSTALS:
+        return False
+    if suffix in DATABASES:
+        return _is_database(path)
+    try:
+        kind = ioformats.get(filetype(str(path.absolute())))
+    except (UnknownFileTypeError, OSError):
+        return False
+    return kind is not None and kind.can_read
 
 
 def _frames(path: Path) -> Iterator[Frame]:
@@ -182,11 +206,34 @@ def _is_database(path: Path) -> bool:
 
 def _read_copy(content: bytes, name: str) -> list[Frame]:
     with tempfile.TemporaryDirectory() as folder:
-        text = content.lstrip(codecs.BOM_UTF8).lstrip()
-        is_cif = text[:5].lower() == b"data_" or b"\ndata_" in text[:10_000].lower()
-        copy = Path(folder) / (f"{name}.cif" if is_cif else name)
+        copy = Path(folder) / f"{name}{_ending(content)}"
         copy.write_bytes(content)
         return read_crystals(copy)
+
+
+def _ending(content: bytes) -> str:
+    """The ending of a name for a file with this content, of formats that ASE tells by the name
+    only; empty for the others."""
+    start = content.removeprefix(codecs.BOM_UTF8).lstrip()[:10_000]
+    lines = start.decode("latin-1").splitlines()
+    if start[:5].lower() == b"data_" or b"\ndata_" in start.lower():
+        return ".cif"
+    if start.startswith(b"SQLite format 3"):
+        return ".db"
+    if start.startswith(b"{"):
+        return ".json"
+    if lines and lines[0].strip().isdecimal():
+        return ".xyz"
+    return ".vasp" if _is_poscar(content.decode("latin-1").splitlines()) else ""
+
+
+def _is_poscar(lines: list[str]) -> bool:
+    """Whether lines are a comment, a factor (or three) and three vectors, as a POSCAR begins."""
+    try:
+        numbers = [[float(word) for word in line.split()] for line in lines[1:5]]
+    except ValueError:
+        return False
+    return [len(row) for row in numbers] in ([1, 3, 3, 3], [3, 3, 3, 3])
 
 
 def _bytes(path: Path, size: int = -1) -> bytes:

@@ -24,7 +24,7 @@ from safetensors.torch import load_file, save_file
 
 from ..crystal.formula import composition
 from ..crystal.symmetry import DEFAULT_SYMPREC
-from ..errors import ModelError
+from ..errors import ModelError, did_you_mean
 from ..network.model import Architecture, TensorNetwork
 from ..quantities import Quantity, offered
 from .card import Card, read_card, write_card
@@ -276,7 +276,12 @@ def _find(model: str | Path | None) -> Path:
         return weights
     if name in available_models():
         raise ModelError(f"the weights of {name!r} are missing from the installation: {weights}")
+    if name.endswith(".safetensors"):
+        raise ModelError(
+            f"there is no file {name}: give the path of weights with their .json card beside them"
+        )
     raise ModelError(
-        f"no model {name!r}: choose one of {', '.join(available_models())} or give the path of a "
-        ".safetensors file with its .json card beside it"
+        f"no model {name!r}{did_you_mean(name, available_models())}: choose one of "
+        f"{', '.join(available_models())} or give the path of a .safetensors file with its .json "
+        "card beside it"
     )

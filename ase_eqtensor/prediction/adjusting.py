@@ -46,6 +46,7 @@ class ShownSettings(dict):
 class AdjustableCalculator(SharedCalculator):
     """A calculator that runs a model with `Settings`, all of which can be changed later."""
 
+    nolabel = True  # is no setting, says ASE's word for it: `ase run` gives none then
     predictor: Predictor
     device, dtype, project = Setting(), Setting(), Setting()
     reduce_cell, symprec, allow_untrained_elements = Setting(), Setting(), Setting()

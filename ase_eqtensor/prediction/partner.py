@@ -119,7 +119,7 @@ class Partner:
 
 
 def _offered(model: Model) -> str:
-    known = ", ".join(map(repr, model.partners)) or "none"
+    known = ", ".join(map(repr, model.partners)) or "no potential"
     return (
         f"model {model.name!r} was calibrated with {known}; for another calculator make a file "
         "with `eqtensor calibrate-partner` and give its path"

@@ -1,7 +1,7 @@
 """Runs a model on crystals: one, many, and those that failed among them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -114,9 +114,16 @@ class Predictor:
         waiting: dict[bool, dict[int, PreparedCrystal]] = {True: {}, False: {}}
         edges = {True: 0, False: 0}
 
+        def name(i: int) -> str:
+            return labels[i] if labels else f"crystal {i}"
+
         def flush(odd: bool) -> None:
             pending = waiting[odd]
-            results.update(zip(pending, self._evaluate(list(pending.values()))))
+            for i, prediction in zip(pending, self._evaluate(list(pending.values()))):
+                results[i] = prediction
+                if prediction.error is not None:  # all its tensors are refused
+                    refused = {n: located(e, name(i)) for n, e in prediction.refused.items()}
+                    results[i] = replace(prediction, refused=refused)
             pending.clear()
             edges[odd] = 0
 
@@ -124,7 +131,7 @@ class Predictor:
         bar = tqdm(prepared, "crystals", len(structures), disable=not progress)
         for i, crystal in enumerate(bar):
             if isinstance(crystal, EqTensorError):
-                error = located(crystal, labels[i] if labels else f"crystal {i}")
+                error = located(crystal, name(i))
                 results[i] = self._prediction(refused=dict.fromkeys(self.model.quantities, error))
                 continue
             odd = crystal.graph.odd

@@ -181,8 +181,9 @@ class Preparation:
                 )
                 warnings.append(BorrowedElementWarning(text, (name,)))
             if missing := present - covered:
+                verb = "does" if len(missing) == 1 else "do"
                 text = (
-                    f"{describe(atoms)}: {_symbols(missing)} does not occur in the training "
+                    f"{describe(atoms)}: {_symbols(missing)} {verb} not occur in the training "
                     f"data of {name} of model {self.model!r}"
                 )
                 if self.settings.allow_untrained_elements:

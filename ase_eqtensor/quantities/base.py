@@ -135,6 +135,8 @@ class Display:
     section: heading under which a report has it, together with others of the same section.
     note: a sentence on frame, order and meaning, for that section.
     ieee: whether people expect it in the axes of IEEE Standard 176-1987, too.
+    entry, suffix: before and after the indices in names of printed entries, "c" and "gpa" of
+        c11_gpa; `suffix` states the unit, and is empty where there is none.
     """
 
     title: str
@@ -146,6 +148,8 @@ class Display:
     section: str
     note: str = ""
     ieee: bool = False
+    entry: str = ""
+    suffix: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -202,6 +206,29 @@ class Quantity:
     @property
     def key(self) -> str:
         return self.file_key or self.name
+
+    @property
+    def printed_key(self) -> str:
+        """Name of the array in the unit that people expect: elasticity_tensor_gpa."""
+        return "_".join(filter(None, (self.name, self.display.suffix)))
+
+    @property
+    def entries(self) -> dict[str, tuple[int, ...]]:
+        """Name of each independent entry of the printed array -> its indices: c11_gpa -> (0, 0),
+        eps_inf_xy -> (0, 1). Of symmetric arrays, which all square ones are, the upper triangle."""
+        axes = "xyz" if self.shape == (3, 3) else "123456"
+        square = len(self.shape) == 2 and self.shape[0] == self.shape[1]
+        start = self.display.entry or f"{self.stem}_"
+        names = {}
+        for indices in np.ndindex(self.shape):
+            if not square or indices[0] <= indices[1]:
+                name = start + "".join(axes[i] for i in indices)
+                names["_".join(filter(None, (name, self.display.suffix)))] = indices
+        return names
+
+    def printed(self, tensor: np.ndarray) -> np.ndarray:
+        """The user's array (*shape) in the unit that people expect."""
+        return np.asarray(tensor) * self.display.scale
 
     @property
     def stem(self) -> str:

@@ -134,6 +134,7 @@ ELECTRONIC = Quantity(
         "ions, and the total static one at constant strain. The refractive index is the mean of "
         "the roots of the principal values of ε∞: that of light far below the band gap and above "
         "the lattice vibrations, in a crystal that is not magnetic.",
+        entry="eps_inf_",
     ),
     scalars=(
         Scalar("eps_inf", "ε∞, trace / 3", "eps_inf", "", _trace_third, 1.0, headline=True),
@@ -153,7 +154,7 @@ TOTAL = Quantity(
     form=SYMMETRIC,
     heads=(ELECTRONS, IONS),
     from_heads=_total,
-    display=Display(_TOTAL_TITLE, "eps_total", "ε", "", 1.0, 2, SECTION),
+    display=Display(_TOTAL_TITLE, "eps_total", "ε", "", 1.0, 2, SECTION, entry="eps_total_"),
     scalars=(
         Scalar(
             "eps_total",

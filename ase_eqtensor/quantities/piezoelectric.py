@@ -53,6 +53,8 @@ PIEZOELECTRIC = Quantity(
         "Relaxed-ion stress constants e_iJ = ∂P_i/∂ε_J (proper, engineering shear) at constant "
         "field; exactly zero with an inversion centre and in the group 432.",
         ieee=True,
+        entry="e",
+        suffix="c_per_m2",
     ),
     scalars=(
         Scalar(

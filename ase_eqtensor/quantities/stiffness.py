@@ -168,6 +168,8 @@ STIFFNESS = Quantity(
         "The least eigenvalue (Mandel form) has to be positive in a stable crystal; a predicted "
         "stiffness always is positive definite, so this proves nothing about the crystal.",
         ieee=True,
+        entry="c",
+        suffix="gpa",
     ),
     scalars=SCALARS,
     scalars_from=Moduli,
@@ -186,8 +188,17 @@ COMPLIANCE = Quantity(
     to_ase=compliance_mandel_to_voigt,
     from_ase=lambda tensor: compliance_voigt_to_mandel(np.asarray(tensor, dtype=float)),
     display=Display(
-        "Compliance S, engineering shear", "compliance", "S", "1/TPa", 1e3 * GPA, 2, SECTION
+        "Compliance S, engineering shear",
+        "compliance",
+        "S",
+        "1/TPa",
+        1e3 * GPA,
+        2,
+        SECTION,
+        entry="s",
+        suffix="per_tpa",
     ),
     least_eigenvalue=0.0,
     inverse_of=STIFFNESS,
+    file_key="compliance_tensor_ang3_per_ev",
 )

@@ -6,6 +6,7 @@ import sys
 from importlib.metadata import entry_points
 
 import pytest
+from places import CIFS
 
 from ase_eqtensor import EqTensorCalculator
 
@@ -22,6 +23,28 @@ def test_ase_lists_it(tmp_path):
     command = [sys.executable, "-m", "ase", "info", "--plugins"]
     result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
     assert "eqtensor" in result.stdout
+
+
+LOOKUP = """
+from ase.calculators.calculator import external_calculators, get_calculator_class
+import ase_eqtensor
+assert "eqtensor" not in external_calculators, "importing the package registers nothing"
+from ase._4.plugins import plugins
+assert [plugin() for plugin in plugins.calculators] == [ase_eqtensor.EqTensorCalculator]
+assert get_calculator_class("eqtensor") is ase_eqtensor.EqTensorCalculator
+from ase.cli.main import main
+printed = "print('K', round(atoms.calc.prediction.scalars['k_vrh_gpa']))"
+after = "atoms.get_property('elasticity_tensor'); " + printed
+main(args=["run", "eqtensor", CRYSTAL, "--after", after])
+"""
+
+
+def test_ase_knows_the_name_once_it_has_loaded_its_plugins(tmp_path):
+    pytest.importorskip("ase._4.plugins.plugin", reason="this ASE has no plugins")
+    script = LOOKUP.replace("CRYSTAL", repr(str(CIFS / "MgO.cif")))
+    command = [sys.executable, "-c", script]
+    result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert result.returncode == 0 and result.stdout.startswith("K 1"), result.stderr
 
 
 def test_an_ase_without_plugins_is_no_error(monkeypatch):

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -10,10 +11,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from ase.io import read, write
+from ase.units import GPa
 from places import CIFS
 from typer.testing import CliRunner
 
-from ase_eqtensor import EqTensorCalculator
+from ase_eqtensor import EqTensorCalculator, load_model
 from ase_eqtensor.commands import app
 from ase_eqtensor.errors import OutputExistsError
 from ase_eqtensor.files import connect, load, tensors
@@ -45,13 +47,26 @@ def test_json(runner):
     result = runner.invoke(app, ["predict", "--json", str(path)])
     (one,) = json.loads(result.stdout)
     expected = EqTensorCalculator().get_property("elasticity_tensor", read(path))
-    np.testing.assert_allclose(one["tensors"]["elasticity_tensor"], expected, rtol=1e-6)
+    tensors = one["tensors"]
+    np.testing.assert_allclose(tensors["elasticity_tensor_ev_per_ang3"], expected, rtol=1e-5)
+    np.testing.assert_allclose(tensors["elasticity_tensor_gpa"], expected / GPa, rtol=1e-5)
+    assert tensors.keys() == one["units"].keys() and one["units"]["elasticity_tensor_gpa"] == "GPa"
     assert one["model"] and one["uncertainty"]["elasticity_tensor"]["relative_error"]["0.9"] > 0
     match = next(known for known in one["seen"] if known["same_structure"])
-    assert match["source_id"] == "mp-2741" and np.shape(match["tensors"]["elasticity_tensor"]) == (
-        6,
-        6,
-    )
+    assert match["source_id"] == "mp-2741"
+    assert np.shape(match["tensors"]["elasticity_tensor_gpa"]) == (6, 6)
+
+
+def test_numbers_have_six_digits_and_zeros_by_symmetry_are_zero(runner):
+    text = runner.invoke(app, ["predict", "--json", str(CIFS / "CaF2.cif")]).stdout
+    digits = [
+        re.sub(r"e.*|[-.]", "", number).strip("0")
+        for number in re.findall(r"(?<![\w.-])-?\d+\.\d+(?:e-?\d+)?", text)
+    ]
+    assert len(digits) > 100 and max(map(len, digits)) == 6
+    assert not re.search(r"e-1\d|e-2\d|-0\.0\b", text)
+    stiffness = np.array(json.loads(text)[0]["tensors"]["elasticity_tensor_gpa"])
+    assert (stiffness[:3, 3:] == 0).all() and stiffness[3, 3] == stiffness[5, 5]
 
 
 def test_twenty_mixed_files_two_of_them_broken(runner, tmp_path, monkeypatch):
@@ -92,6 +107,12 @@ def test_csv_has_units_and_bounds(runner):
         float(row["k_vrh_gpa_low_90"]) < float(row["k_vrh_gpa"]) < float(row["k_vrh_gpa_high_90"])
     )
     assert float(row["eps_inf"]) < float(row["eps_total"])
+    assert float(row["c11_gpa"]) > float(row["c44_gpa"]) > 0 == float(row["c45_gpa"])
+    c11, c12 = float(row["c11_gpa"]), float(row["c12_gpa"])
+    assert (c11 + 2 * c12) / 3 == pytest.approx(float(row["k_vrh_gpa"]), rel=1e-5)
+    assert float(row["eps_inf_xx"]) == pytest.approx(float(row["eps_inf"]), rel=1e-5)
+    assert {float(row[f"e{i}{j}_c_per_m2"]) for i in range(1, 4) for j in range(1, 7)} == {0}
+    assert "c21_gpa" not in row and "s66_per_tpa" in row and "eps_total_yz" in row
 
 
 def test_columns_are_chosen(runner):
@@ -135,8 +156,9 @@ def test_screen_and_its_failures(runner, tmp_path):
     command = ["screen", str(tmp_path), str(tmp_path / "out.db"), "--pattern", "*.cif", "-j", "1"]
     result = runner.invoke(app, command)
     assert result.exit_code == 3 and "broken.cif: cannot be read" in result.stderr
-    assert "1 crystals written, 0 were there" in result.stdout
-    assert "0 crystals written, 1 were there" in runner.invoke(app, command).stdout
+    assert "1 crystal written, 0 were there" in result.stdout
+    assert "1 crystal without a prediction:" in result.stderr
+    assert "0 crystals written, 1 was there" in runner.invoke(app, command).stdout
     with connect(tmp_path / "out.db") as db:
         assert db.get("k_vrh_gpa>0").source == "MgO.cif"
 
@@ -145,6 +167,18 @@ def test_models_lists_them(runner):
     text = runner.invoke(app, ["models"]).stdout
     assert "joint-v4 --partner 7net-l3i5: stiffness 0.1" in text
     assert "joint-v4 (default)" in text and "joint-v3-small" in text
+
+
+def test_models_tells_what_the_card_says(runner):
+    text = runner.invoke(app, ["models", "joint-v4", "--verbose"]).stdout
+    card = load_model("joint-v4").card
+    figures = card.figures_of("out_of_fold")["elasticity_tensor"]
+    told = [*card.limits, *card.data_citation, card.intended_use, "elastic: 1181"]
+    told += [f"stiffness: {card.level_of_theory['elasticity_tensor']}", "10 networks, 7"]
+    told += [f"stiffness: mean {figures['mean_relative']['value']:.3f}", "layered crystals 31 %"]
+    told += ["eps_inf: 63, without He Ne Ar Kr Tc", "--partner 7net-l3i5: stiffness 0."]
+    assert [line for line in told if line not in text] == [] and "joint-v3" not in text
+    assert "joint-v3-small" in runner.invoke(app, ["models", "-v"]).stdout
 
 
 @pytest.mark.parametrize("debug", [False, True])

@@ -74,7 +74,11 @@ def test_rows_of_a_database_with_their_keys(folder):
 def test_empty_and_unknown_sources_are_errors(folder):
     (folder / "empty").mkdir()
     (folder / "bytes").write_bytes(b"\xff\xfe\x00\x81")
-    for source, word in (("empty", "no crystals"), ("nowhere", "no such"), ("bytes", "text file")):
+    for source, word in (
+        ("empty", "no file in this folder"),
+        ("nowhere", "no such"),
+        ("bytes", "text file"),
+    ):
         with pytest.raises(DataError, match=word):
             open_collection(str(folder / source))
     with pytest.raises(DataError, match="selected"):

@@ -15,8 +15,8 @@ from ase_eqtensor.quantities import QUANTITIES, heads
 # Rooms and single modules from left to right: each imports from itself and from its left only.
 ORDER = [
     "errors", "extras", "storage", "parallel", "tensors", "quantities", "crystal", "potential",
-    "network", "models", "prediction", "calculator", "files", "analysis", "handover", "screening",
-    "reporting",
+    "network", "models", "prediction", "calculator", "files", "analysis", "handover", "matcalc",
+    "screening", "reporting",
     "train.folds", "train.record", "train.lines", "train.queue", "train.targets", "train.measured",
     "train.data", "train.teacher", "train.recipes", "train.fitting", "train.scoring", "train.card",
     "train.run", "train.families", "train.branch", "train.student", "train.calibrate",

@@ -217,7 +217,7 @@ def test_build(both, tmp_path, monkeypatch):
     result = CliRunner().invoke(app, mixed)
     assert isinstance(result.exception, DataError) and "--mix-functionals" in str(result.exception)
     result = CliRunner().invoke(app, [*mixed, "--mix-functionals"])
-    assert result.exit_code == 0 and "1 elastic rows quarantined: doubtful frame" in result.output
+    assert result.exit_code == 0 and "1 elastic row quarantined: doubtful frame" in result.output
 
 
 def test_not_a_fetched_file(tmp_path, both):
