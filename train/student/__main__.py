@@ -57,13 +57,13 @@ def execute(
     its own. `records` are those that the model learnt from, `pool` the crystals of all data."""
     begun = time.perf_counter()
     learnt = [r for r in records if r.dataset in model.card.recipe["datasets"]]
-    parts = Split(learnt, [r for r in learnt if r.in_val], [])
+    parts, held = Split(learnt, [], []), [r for r in learnt if r.in_val]  # known, all the same
     members = list(range(len(model.card.members)))
     if fold is not ALL:
         parts, members = split(learnt, fold), model.members_without(fold)
         pool = [c for c in pool if fold_of(c.formula) != fold and not in_val(c.formula)]
-        recipe = replace(recipe, fold=fold)
-    held = [r for r in parts.val if DATASETS[r.dataset].holds_tensors and not r.quarantine]
+        recipe, held = replace(recipe, fold=fold), parts.val
+    held = [r for r in held if DATASETS[r.dataset].holds_tensors and not r.quarantine]
     val = prepare(held, model.network.architecture.cutoff, workers=1)
     known = {quantity.trained_on for quantity in model.quantities.values()}
     elements = frozenset.intersection(*(model.trained_elements(name) for name in known))
