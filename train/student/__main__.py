@@ -57,7 +57,8 @@ def execute(
     its own. `records` are those that the model learnt from, `pool` the crystals of all data."""
     begun = time.perf_counter()
     learnt = [r for r in records if r.dataset in model.card.recipe["datasets"]]
-    parts, held = Split(learnt, [], []), [r for r in learnt if r.in_val]  # known, all the same
+    parts = Split([r for r in learnt if not r.quarantine], [], [])
+    held = [r for r in learnt if r.in_val]  # which it knows, all the same
     members = list(range(len(model.card.members)))
     if fold is not ALL:
         parts, members = split(learnt, fold), model.members_without(fold)
