@@ -68,7 +68,7 @@ def with_cell(cell) -> Atoms:
 BAD = {
     "empty": (Atoms(cell=[3, 3, 3], pbc=True), "no atoms"),
     "molecule": (molecule("H2O"), "periodic along"),
-    "slab": (changed(pbc=[True, True, False]), "[True, True, False]"),
+    "slab": (changed(pbc=[True, True, False]), "periodic along a and b only"),
     "no cell": (Atoms("Si", pbc=True), "volume 0"),
     "two vectors": (with_cell([[2, 2, 0], [0, 2, 2], [0, 0, 0]]), "volume 0"),
     "coplanar": (with_cell([[1, 0, 0], [0, 1, 0], [1, 1, 1e-9]]), "lattice vectors"),
