@@ -22,7 +22,7 @@ from ase import Atoms
 from filelock import FileLock, Timeout
 
 from .calculator import EqTensorCalculator
-from .errors import DataError
+from .errors import DataError, counted
 from .files import (
     Collection,
     connect,
@@ -162,7 +162,9 @@ def _rows(output: str | Path, identity: dict) -> list[_Row]:
         metadata, count = db.metadata, db.count()
         if METADATA not in metadata:
             if count:
-                raise DataError(f"{output} holds {count} rows of other origin: choose another name")
+                raise DataError(
+                    f"{output} holds {counted(count, 'row')} of other origin: choose another name"
+                )
             # the setter is that of the databases: ASE's base class has none
             db.metadata = {**metadata, METADATA: identity}  # type: ignore[misc]
         elif DEFAULTS.identity() | metadata[METADATA] != identity:  # it may be older than a setting

@@ -48,8 +48,12 @@ def predict(
         ),
     ] = None,
     overwrite: Annotated[bool, typer.Option(help="Replace an existing file.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
-    as_csv: Annotated[bool, typer.Option("--csv", help="Print the scalars as CSV.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print everything as JSON, with units in names.")
+    ] = False,
+    as_csv: Annotated[
+        bool, typer.Option("--csv", help="Print scalars and entries of tensors as CSV.")
+    ] = False,
     quantities: Annotated[
         str | None,
         typer.Option(help="Columns of table and CSV: elasticity,dielectric, for example."),
@@ -81,7 +85,7 @@ def predict(
         check_output(Path(output), overwrite)
     calculator = EqTensorCalculator(model, **settings)
     columns = chosen(calculator.predictor, quantities)
-    collection = expand(files, pattern)
+    collection = expand(files, pattern, output)
     tell_of_skipped(collection.skipped)
     keys = collection.keys()
     hidden = len(keys) <= CHUNK

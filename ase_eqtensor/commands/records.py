@@ -19,6 +19,7 @@ from ..crystal.formula import reduced_formula
 from ..prediction.known import compared
 from ..prediction.predictor import Labelled, Predictor
 from ..quantities import QUANTITIES, Quantity
+from .app import with_options
 from .predicted import told_flags, told_training, uncalibrated
 
 DIGITS = 6
@@ -106,7 +107,7 @@ def _record(predictor: Predictor, label: str, atoms, prediction) -> dict:
         "formula": reduced_formula(atoms),
         "tensors": _tensors(prediction.tensors),
         "units": _units(prediction.tensors),
-        "refused": {name: str(error) for name, error in prediction.refused.items()},
+        "refused": {name: with_options(str(error)) for name, error in prediction.refused.items()},
         "calibrated": model.card.calibrated,
         "seen": seen,
         "first_principles": known,

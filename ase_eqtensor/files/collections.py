@@ -136,9 +136,10 @@ class Rows(Collection):
                 yield key, StructureError(text)
 
 
-def expand(names: Iterable[str], pattern: str = "*") -> Files:
+def expand(names: Iterable[str], pattern: str = "*", output: str | Path | None = None) -> Files:
     """Files by name, by patterns such as "cifs/*.cif" where the shell left them alone, and those of
-    folders and their subfolders that match `pattern` and that ASE has a reader for, sorted.
+    folders and their subfolders that match `pattern` and that ASE has a reader for, sorted; a file
+    `output` that will be written is none of a folder's.
 
     Raises DataError if a pattern matches nothing, or no file of a folder is a crystal's. A file
     that does not exist is found out when it is read.
@@ -147,7 +148,9 @@ def expand(names: Iterable[str], pattern: str = "*") -> Files:
     skipped: list[str] = []
     for name in names:
         if is_folder(Path(name)):
-            files = [str(Path(name, file)) for file in files_of(Path(name), pattern)]
+            inside = Files(tuple(files_of(Path(name), pattern)), Path(name))
+            inside = inside if output is None else inside.without(output)
+            files = [str(Path(name, file)) for file in inside.names]
             crystals = [file for file in files if is_crystal_file(Path(file))]
             if not crystals:
                 raise DataError(f"{name}: {_why_empty(len(files), pattern)}")

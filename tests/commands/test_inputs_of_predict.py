@@ -48,6 +48,10 @@ def test_folder(run, tmp_path):
     assert f"skipped 4 files in no format of crystals: {told}" in done.stderr
     done = run("predict", "cifs", "--csv", "--pattern", "b.*")
     assert len(done.stdout.splitlines()) == 2 and "skipped" not in done.stderr
+    for _ in range(2):  # what the first run wrote is not read by the second
+        done = run("predict", "cifs", "--csv", "-o", "cifs/out.db", "--overwrite")
+        assert len(done.stdout.splitlines()) == 4
+    (folder / "out.db").unlink()
     (folder / "broken.cif").write_text("data_x\n_cell_length_a none\n")
     done = run("predict", "cifs", "--csv")
     assert done.exit_code == 3 and "cifs/broken.cif: cannot be read" in done.stderr
