@@ -123,15 +123,24 @@ def _print_refusals(
 
 
 def _print_narrow(console: Console, headings: _Row, rows: list[_Row]) -> None:
-    """A line with name, flags and training data of each crystal, and one with its numbers; known
-    numbers follow in a third."""
+    """A line with name, flags and training data of each crystal, and as many with its numbers as
+    the width asks for; known numbers follow."""
     columns = zip(*(row.numbers for row in (headings, *rows)))
     widths = [max(map(len, column)) for column in columns]
+    starts, used = [0], 0  # the first column of each line
+    for i, width in enumerate(widths):
+        if used + width + 2 > console.width and i > starts[-1]:
+            starts, used = [*starts, i], 0
+        used += width + 2
 
     def line(row: _Row) -> Text:
+        padded = [cell.ljust(width) for cell, width in zip(row.numbers, widths)]
+        parts = [padded[i:j] for i, j in zip(starts, [*starts[1:], None])]
+        while len(parts) > 1 and not any(map(str.strip, parts[-1])):
+            del parts[-1]
         mark = " " if row.formula else KNOWN_MARK
-        padded = (cell.ljust(width) for cell, width in zip(row.numbers, widths))
-        return Text(f"{mark} {'  '.join(padded)}".rstrip(), overflow="fold")
+        lines = [f"{mark} {'  '.join(part)}".rstrip() for part in parts]
+        return Text("\n".join(lines), overflow="fold")
 
     console.print(Text(f"{headings.name}\n") + line(headings), style="bold")
     for row in rows:
@@ -192,7 +201,7 @@ def _cell(prediction: Prediction, quantity: Quantity, scalar: Scalar) -> str:
     if (interval := prediction.interval(scalar.name)) is None:
         return text
     low, high = interval
-    return f"{text} [{low:.3g}, {high:.3g}]"
+    return f"{text} [{low:.3g}, {high:.3g}]" if high > low else text  # zero by symmetry
 
 
 def _known_cell(known: Mapping[str, Comparison], quantity: Quantity, scalar: Scalar) -> str:

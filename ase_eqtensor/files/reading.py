@@ -10,7 +10,7 @@ import io
 import sys
 import tempfile
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import ase.io
@@ -20,8 +20,11 @@ from ase.io.formats import UnknownFileTypeError, filetype, ioformats, open_with_
 from ..errors import EqTensorError, StructureError
 from .cif import read_cif, reason_of
 from .database import DATABASES, connect, from_row
+from .pymatgen_json import crystals, is_pymatgen_json
 
 STANDARD_INPUT = "-"
+JSON = ".json"  # ASE's databases, or pymatgen's structures
+START = 4096  # bytes of a file by which its kind is told
 CIF = (".cif", ".mcif")
 EXTENDED_XYZ = (".extxyz", ".xyz")
 NO_CRYSTALS = (".md",)  # mostly something else, though ASE takes them for CASTEP's
@@ -81,7 +84,7 @@ def is_crystal_file(path: Path) -> bool:
     if suffix in NO_CRYSTALS:
         return False
     if suffix in DATABASES:
-        return _is_database(path)
+        return _is_database(path) or (suffix == JSON and is_pymatgen_json(_bytes(path, START)))
     try:
         kind = ioformats.get(filetype(str(path.absolute())))
     except (UnknownFileTypeError, OSError):
@@ -103,15 +106,16 @@ def _frames(path: Path) -> Iterator[Frame]:
     elif suffix in DATABASES and inner is path and _is_database(path):
         yield from _rows(path)
         return
+    elif suffix == JSON and is_pymatgen_json(_bytes(path, START)):
+        yield from _told(crystals(_text(path)))
+        return
     else:
         # by an absolute path, because names such as postgres.vasp read as addresses otherwise
         kind = filetype(str(path.absolute()))
     if kind == "vasp":
         _check_announced(_text(path).splitlines())
     if kind == "cif":
-        for crystal in read_cif(_text(path)):
-            told = isinstance(crystal, StructureError)
-            yield StructureError(_cannot(str(crystal))) if told else crystal
+        yield from _told(read_cif(_text(path)))
     elif kind == "extxyz":
         yield from _extended_xyz(_text(path))
     elif (marked := _bytes(path, 4)) and marked.startswith(tuple(mark for mark, _ in MARKS)):
@@ -119,6 +123,13 @@ def _frames(path: Path) -> Iterator[Frame]:
     else:
         frames = ase.io.iread(str(path.absolute()), ":", format=kind, do_not_split_by_at_sign=True)
         yield from _until_damaged(frames)
+
+
+def _told(found: Iterable[Frame]) -> Iterator[Frame]:
+    """Crystals, and errors that begin as all of reading do."""
+    for crystal in found:
+        failed = isinstance(crystal, StructureError)
+        yield StructureError(_cannot(str(crystal))) if failed else crystal
 
 
 def _check_announced(lines: list[str]) -> None:
@@ -200,7 +211,7 @@ def _rows(path: Path) -> Iterator[Frame]:
 
 def _is_database(path: Path) -> bool:
     with path.open("rb") as file:
-        start = file.read(4096)
+        start = file.read(START)
     return start.startswith(b"SQLite format 3") or b'"ids"' in start or b'"numbers"' in start
 
 
@@ -220,8 +231,8 @@ def _ending(content: bytes) -> str:
         return ".cif"
     if start.startswith(b"SQLite format 3"):
         return ".db"
-    if start.startswith(b"{"):
-        return ".json"
+    if start.startswith((b"{", b"[")):
+        return JSON
     if lines and lines[0].strip().isdecimal():
         return ".xyz"
     return ".vasp" if _is_poscar(content.decode("latin-1").splitlines()) else ""

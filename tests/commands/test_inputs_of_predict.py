@@ -1,6 +1,7 @@
 """What `eqtensor predict` takes: folders, standard input; and what it says of wrong inputs."""
 
 import io
+import re
 import shutil
 import subprocess
 import sys
@@ -145,3 +146,14 @@ def test_options_and_plurals():
     assert with_options("model='a', symprec=1e-3; K=3") == "--model 'a', --symprec 1e-3; K=3"
     assert counted(1, "crystal") == "1 crystal" and counted(0, "crystal") == "0 crystals"
     assert counted(2, "axis", "axes") == "2 axes"
+
+
+def test_a_narrow_terminal_breaks_between_numbers(run, tmp_path, monkeypatch):
+    write(tmp_path / "zns.cif", bulk("ZnS", "zincblende", a=5.41))
+    wide = run("predict", "zns.cif", MGO).stdout
+    for width in (80, 60, 40):
+        monkeypatch.setenv("COLUMNS", str(width))
+        text = run("predict", "zns.cif", MGO).stdout
+        assert all(len(line) <= width for line in text.splitlines())
+        for number in re.findall(r"[\d.]+ \[[\d.]+, [\d.]+\]", wide):
+            assert number in text  # whole, on one line
