@@ -111,8 +111,8 @@ class Surface:
     """A quantity as a function of direction, to be drawn over the sphere.
 
     key: of the picture. title, unit: of the picture.
-    branches: name -> function of the user's array (*shape) and unit vectors (..., 3) to values
-        (...); several share one picture.
+    sheets: names of the k functions that share it.
+    of: the user's array (*shape) and unit vectors (..., 3) to the values (..., k) of the sheets.
     caption: what is drawn.
     ellipsoid: draw T n instead of the value along n.
     """
@@ -120,7 +120,8 @@ class Surface:
     key: str
     title: str
     unit: str
-    branches: Mapping[str, Callable[[np.ndarray, np.ndarray], np.ndarray]]
+    sheets: tuple[str, ...]
+    of: Callable[[np.ndarray, np.ndarray], np.ndarray]
     caption: str
     ellipsoid: bool = False
 
@@ -135,6 +136,7 @@ class Display:
     section: heading under which a report has it, together with others of the same section.
     note: a sentence on frame, order and meaning, for that section.
     ieee: whether people expect it in the axes of IEEE Standard 176-1987, too.
+    noun: what it is called within a sentence; by default the title.
     """
 
     title: str
@@ -146,6 +148,7 @@ class Display:
     section: str
     note: str = ""
     ieee: bool = False
+    noun: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -207,6 +210,11 @@ class Quantity:
     def stem(self) -> str:
         """The name without "_tensor", for keys such as elasticity_error_90."""
         return self.name.removesuffix("_tensor")
+
+    @property
+    def noun(self) -> str:
+        """What it is called within a sentence."""
+        return self.display.noun or self.display.title
 
     @property
     def trained_on(self) -> str:

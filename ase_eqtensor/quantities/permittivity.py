@@ -86,7 +86,8 @@ def _ellipsoid(key: str, title: str) -> tuple[Surface, ...]:
             key,
             title,
             "",
-            {"permittivity": permittivity_along},
+            ("permittivity",),
+            lambda eps, n: permittivity_along(eps, n)[..., None],
             "Ellipsoid of the displacement D/ε₀ for a unit field in every direction; its semi-axes "
             "are the principal values. Coloured by the permittivity along the field.",
             ellipsoid=True,
@@ -94,10 +95,10 @@ def _ellipsoid(key: str, title: str) -> tuple[Surface, ...]:
     )
 
 
-def _index(permittivity: np.ndarray, directions: np.ndarray, wave: int) -> np.ndarray:
-    """Refractive index (...) of a wave along directions (..., 3)."""
+def _indices(permittivity: np.ndarray, directions: np.ndarray) -> np.ndarray:
+    """Refractive indices (..., 2), falling, of the two waves along directions (..., 3)."""
     indices = wave_indices(permittivity, directions.reshape(-1, 3))
-    return indices[:, wave].reshape(directions.shape[:-1])
+    return indices[:, ::-1].reshape(*directions.shape[:-1], 2)
 
 
 # both sheets touch where an optic axis is
@@ -105,10 +106,8 @@ INDICES = Surface(
     "refractive-index",
     "Refractive index",
     "",
-    {
-        "slower wave": lambda eps, n: _index(eps, n, 1),
-        "faster wave": lambda eps, n: _index(eps, n, 0),
-    },
+    ("slower wave", "faster wave"),
+    _indices,
     "Index of the two waves of light that travel along each direction; along an optic axis they "
     "are one.",
 )
@@ -134,6 +133,7 @@ ELECTRONIC = Quantity(
         "ions, and the total static one at constant strain. The refractive index is the mean of "
         "the roots of the principal values of ε∞: that of light far below the band gap and above "
         "the lattice vibrations, in a crystal that is not magnetic.",
+        noun="electronic permittivity",
     ),
     scalars=(
         Scalar("eps_inf", "ε∞, trace / 3", "eps_inf", "", _trace_third, 1.0, headline=True),
@@ -153,7 +153,7 @@ TOTAL = Quantity(
     form=SYMMETRIC,
     heads=(ELECTRONS, IONS),
     from_heads=_total,
-    display=Display(_TOTAL_TITLE, "eps_total", "ε", "", 1.0, 2, SECTION),
+    display=Display(_TOTAL_TITLE, "eps_total", "ε", "", 1.0, 2, SECTION, noun="total permittivity"),
     scalars=(
         Scalar(
             "eps_total",

@@ -28,7 +28,8 @@ SURFACE = Surface(
     "piezoelectric",
     "Longitudinal piezoelectric constant",
     "C/m²",
-    {"longitudinal constant": lambda e, n: C_PER_M2 * longitudinal_piezoelectric(e, n)},
+    ("longitudinal constant",),
+    lambda e, n: C_PER_M2 * longitudinal_piezoelectric(e, n)[..., None],
     "Polarisation along each direction by a unit strain along it.",
 )
 
@@ -53,6 +54,7 @@ PIEZOELECTRIC = Quantity(
         "Relaxed-ion stress constants e_iJ = ∂P_i/∂ε_J (proper, engineering shear) at constant "
         "field; exactly zero with an inversion centre and in the group 432.",
         ieee=True,
+        noun="piezoelectric tensor",
     ),
     scalars=(
         Scalar(

@@ -41,9 +41,10 @@ def report(
     check_place(path, overwrite)
     with extra("report"):
         from .page import render
+        from .subject import Subject
 
     calculator = model if isinstance(model, EqTensorCalculator) else EqTensorCalculator(model)
-    text = render(as_atoms(structure), calculator)
+    text = render(Subject.of(as_atoms(structure), calculator), stem=path.stem)
     with complete_file(path) as part:
         part.write_text(text, encoding="utf-8")
     return path
