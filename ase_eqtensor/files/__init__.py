@@ -1,12 +1,23 @@
 """Crystals with their tensors in files, and where many crystals come from."""
 
-from .collections import Collection, Files, Rows, expand, open_collection
+from .collections import (
+    Collection,
+    Crystal,
+    Files,
+    Rows,
+    expand,
+    open_collection,
+    with_folders,
+)
 from .database import connect, is_address
 from .formats import check_output, load, save, storable
 from .frozen import freeze, kept_as_given, searchable, tensors, tensors_of
+from .reading import STANDARD_INPUT
 
 __all__ = [
+    "STANDARD_INPUT",
     "Collection",
+    "Crystal",
     "Files",
     "Rows",
     "check_output",
@@ -22,4 +33,5 @@ __all__ = [
     "storable",
     "tensors",
     "tensors_of",
+    "with_folders",
 ]

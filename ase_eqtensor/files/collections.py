@@ -165,10 +165,7 @@ def open_collection(source: str, selection: str = "", pattern: str = "*") -> Col
     elif selection:
         raise DataError(f"{source} is no ASE database: only rows of one can be selected")
     elif path.is_dir():
-        files = (file for file in sorted(path.rglob(pattern)) if file.is_file())
-        relative = (file.relative_to(path) for file in files)
-        visible = [n.as_posix() for n in relative if not any(p.startswith(".") for p in n.parts)]
-        collection = Files(tuple(visible), path.resolve())
+        collection = Files(tuple(_files_in(path, pattern)), path.resolve())
     elif path.is_file():
         content = path.read_bytes().removeprefix(BOM_UTF8)
         if b"\0" in content:
@@ -186,6 +183,32 @@ def open_collection(source: str, selection: str = "", pattern: str = "*") -> Col
     if not collection.keys():
         raise DataError(f"{source}: no crystals in it")
     return collection
+
+
+def with_folders(names: Iterable[str]) -> list[str]:
+    """Names of files or patterns, with the files of a folder and its subfolders in place of its
+    name. A folder that is a trajectory itself stays.
+
+    Raises DataError for a folder without files.
+    """
+    found: list[str] = []
+    for name in names:
+        folder = Path(name)
+        if not folder.is_dir() or (folder / "metadata.json").exists():
+            found.append(name)
+            continue
+        inside = _files_in(folder)
+        if not inside:
+            raise DataError(f"{name}: no files in this folder")
+        found += [str(folder / file) for file in inside]
+    return found
+
+
+def _files_in(folder: Path, pattern: str = "*") -> list[str]:
+    """Files of a folder and its subfolders, relative to it; hidden ones are left out."""
+    files = (file for file in sorted(folder.rglob(pattern)) if file.is_file())
+    relative = (file.relative_to(folder) for file in files)
+    return [n.as_posix() for n in relative if not any(p.startswith(".") for p in n.parts)]
 
 
 def _label(name: str) -> str:

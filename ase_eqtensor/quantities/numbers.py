@@ -22,7 +22,9 @@ def with_unit(value: float, unit: str) -> str:
 
 
 def span(ends: tuple[float, float] | None) -> str:
-    """An interval, "110 to 130"; "" for None."""
+    """An interval, "110 to 130"; "" for None, and of a zero without error what makes it so."""
+    if ends == (0, 0):
+        return "by symmetry"
     return "" if ends is None else " to ".join(map(number, ends))
 
 

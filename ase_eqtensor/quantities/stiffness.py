@@ -161,7 +161,7 @@ STIFFNESS = Quantity(
         SECTION,
         "Relaxed-ion stiffness, Voigt order xx yy zz yz xz xy, no factors. K and G are "
         "Voigt-Reuss-Hill averages; E, ν and the Debye temperature belong to the polycrystal with "
-        "these K and G; the universal anisotropy is 5 GV/GR + KV/KR − 6 of the Voigt and Reuss "
+        "these K and G; the universal anisotropy is 5 G_V/G_R + K_V/K_R − 6 of the Voigt and Reuss "
         "averages, zero if isotropic. "
         "The least eigenvalue (Mandel form) has to be positive in a stable crystal; a predicted "
         "stiffness always is positive definite, so this proves nothing about the crystal.",

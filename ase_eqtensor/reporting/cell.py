@@ -1,6 +1,7 @@
 """The picture of a crystal: its cell, its atoms, and the bonds among them."""
 
 from itertools import product
+from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
@@ -17,6 +18,7 @@ BEYOND = 1.5  # Å by which the names of the cell vectors stand off the cell
 # A bond is not longer than this times the sum of the covalent radii, and this times the distance of
 # the nearest neighbour of one of its ends: not every pair of large cations is one.
 BOND = 1.15
+MOST = 8  # near neighbours, beyond which atoms are packed and lines among them tell nothing
 
 
 def structure_picture(atoms: Atoms) -> Picture:
@@ -49,7 +51,7 @@ def structure_picture(atoms: Atoms) -> Picture:
     drawn = np.vstack([corners @ atoms.cell[:], beyond * atoms.cell[:]])
     middle = drawn.mean(axis=0)
     reach = np.linalg.norm(drawn - middle, axis=1).max()
-    scene = {
+    scene: dict[str, Any] = {
         f"{name}axis": {"visible": False, "range": [x - reach, x + reach]}
         for name, x in zip("xyz", middle)
     }
@@ -60,8 +62,8 @@ def structure_picture(atoms: Atoms) -> Picture:
     legend = {"orientation": "h", "x": 0, "y": 1}
     figure = go.Figure(traces, {**layout(), "scene": scene, "legend": legend})
     caption = (
-        f"Cell of {atoms.symbols}. Atoms on its faces are repeated; lines join near neighbours. "
-        "Drag to rotate."
+        f"Cell with {len(atoms)} {'atom' if len(atoms) == 1 else 'atoms'}. Those on its faces are "
+        "repeated; lines join near neighbours. Drag to rotate."
     )
     return Picture("structure", "Unit cell", figure, caption)
 
@@ -109,4 +111,6 @@ def bonds(atoms: Atoms) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     np.minimum.at(nearest, first, length)
     near = length <= BOND * np.maximum(nearest[first], nearest[second])
     bonded = near & (length <= radii[first] + radii[second])
+    packed = np.bincount(first[bonded], minlength=len(atoms)) > MOST
+    bonded &= ~packed[first] & ~packed[second]
     return first[bonded], second[bonded], vectors[bonded]

@@ -3,7 +3,7 @@ electromechanics."""
 
 import warnings
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -14,9 +14,9 @@ from ..quantities.numbers import direction, fixed, number, span, with_unit
 from ..quantities.permittivity import ELECTRONIC, TOTAL
 from ..quantities.piezoelectric import PIEZOELECTRIC
 from ..quantities.stiffness import STIFFNESS
-from ..tensors.acoustics import sphere_directions
 from ..tensors.electromechanical import PM_PER_V, Electromechanical
 from ..tensors.optics import Optics, wave_indices
+from .figures import extremes, sphere
 from .subject import Subject
 
 XYZ = dict(zip("xyz", np.eye(3)))
@@ -89,10 +89,15 @@ def _sound(subject: Subject) -> Derived | None:
                 Row(label, f"{value} and {with_unit(summary[upper], unit)}" if upper else value)
             )
     along = sound_waves(stiffness, subject.atoms, np.array(list(XYZ.values()))).phase
-    everywhere = sound_waves(stiffness, subject.atoms, sphere_directions()[0]).phase
     waves = {f"along {axis}": [number(v) for v in values] for axis, values in zip(XYZ, along)}
-    for label, ends in (("least", everywhere.min(axis=0)), ("greatest", everywhere.max(axis=0))):
-        waves[f"{label} of all directions"] = [number(v) for v in ends]
+
+    def velocities(directions: np.ndarray) -> np.ndarray:
+        found = sound_waves(stiffness, subject.atoms, directions.reshape(-1, 3)).phase
+        return found.reshape(directions.shape)
+
+    ends = extremes(velocities, sphere(), velocities(sphere()))
+    for i, label in enumerate(("least", "greatest")):
+        waves[f"{label} of all directions"] = [number(both[i][0]) for both in ends]
     grid = Grid(
         "Phase velocity of sound, km/s",
         ("slow transverse", "fast transverse", "longitudinal"),
@@ -111,39 +116,48 @@ def _light(subject: Subject) -> Derived | None:
     if permittivity is None:
         return None
     optics = Optics.of(permittivity)
+    note = (
+        "Light far below the band gap and above the lattice vibrations, without absorption. "
+        "The mean index, with its interval, and the birefringence are in the table above."
+    )
+    group = Derived("light", "Light", note, (ELECTRONIC.name,), _character(optics))
+    if optics.sign == 0:
+        return group
     rows = [
         Row(f"Principal index {label}, field along {direction(axis)}", fixed(index, 3))
         for label, index, axis in zip(("n₁", "n₂", "n₃"), optics.indices, optics.axes)
     ]
-    rows += _character(optics)
-    reflected = ", ".join(f"{100 * r:.1f} %" for r in optics.reflectivity)
-    rows.append(Row("Reflectivity at normal incidence, along the same axes", reflected))
     waves = {
         f"along {axis}": [fixed(fast, 3), fixed(slow, 3), fixed(slow - fast, 3)]
         for axis, (fast, slow) in zip(XYZ, wave_indices(permittivity, np.array(list(XYZ.values()))))
     }
     grid = Grid("Index of the two waves", ("faster", "slower", "difference"), waves)
-    note = (
-        "Light far below the band gap and above the lattice vibrations, without absorption. "
-        "The mean index, with its interval, and the birefringence are in the table above."
-    )
-    return Derived("light", "Light", note, (ELECTRONIC.name,), rows, [grid])
+    return replace(group, rows=[*rows, *group.rows], grids=[grid])
 
 
 def _character(optics: Optics) -> list[Row]:
     if optics.sign == 0:
-        return [Row("Optic character", "isotropic")]
+        reflected = f"{100 * optics.reflectivity[0]:.1f} %"
+        return [
+            Row("Refractive index", fixed(optics.indices[0], 3)),
+            Row("Optic character", "isotropic"),
+            Row("Reflectivity at normal incidence", reflected),
+        ]
+    reflected = ", ".join(f"{100 * r:.1f} %" for r in optics.reflectivity)
+    reflectivity = Row("Reflectivity at normal incidence, along the principal axes", reflected)
     sign = "positive" if optics.sign > 0 else "negative"
     one, other = optics.optic_axes
     if optics.two_v < UNIAXIAL:
         return [
             Row("Optic character", f"uniaxial, {sign}"),
             Row("Optic axis", direction(one)),
+            reflectivity,
         ]
     return [
         Row("Optic character", f"biaxial, {sign}"),
         Row("Optic axes", f"{direction(one)}, {direction(other)}"),
         Row("Angle 2V between them", f"{fixed(float(optics.two_v), 1)}°"),
+        reflectivity,
     ]
 
 

@@ -105,8 +105,8 @@ def surface_picture(
     caption = surface.caption
     if low < 0:
         caption += " Where it is negative, the distance is the absolute value."
-    ends = extremes(lambda directions: surface.of(tensor, directions), n, values)
-    said = " ".join(_in_words(name, unit, *ends[i]) for i, name in enumerate(surface.sheets))
+    found = extremes(lambda directions: surface.of(tensor, directions), n, values)
+    said = " ".join(_in_words(name, unit, *found[i]) for i, name in enumerate(surface.sheets))
     names = surface.sheets if len(surface.sheets) > 1 else ()
     heading = f"{surface.title}, {surface.unit}" if surface.unit else surface.title
     return Picture(surface.key, heading, figure, f"{caption} {said}", names)
@@ -139,7 +139,7 @@ def extremes(
         near /= np.linalg.norm(near, axis=-1, keepdims=True)
         found = _own(of(near))
         width /= 2
-    return [tuple((float(value[i, s]), at[i, s]) for s in (0, 1)) for i in range(k)]  # type: ignore[misc]
+    return [((float(value[i, 0]), at[i, 0]), (float(value[i, 1]), at[i, 1])) for i in range(k)]
 
 
 def _own(values: np.ndarray) -> np.ndarray:
@@ -166,7 +166,7 @@ def _directions() -> list[str]:
 
 def _hover_text(values: np.ndarray, unit: str) -> np.ndarray:
     """Value and direction of every point; plotly wants an array of objects. Its templates look up
-    surfaces with rows and columns exchanged (plotly.js 3), so they are of no use here."""
+    surfaces with rows and columns exchanged (plotly.js 4), so they are of no use here."""
     named = zip(values.ravel(), _directions())
     text = [f"{number(value)} {unit}along<br>{name}" for value, name in named]
     return np.array(text, dtype=object).reshape(values.shape)

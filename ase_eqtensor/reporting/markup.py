@@ -18,6 +18,11 @@ def space_group_markup(symbol: str) -> Markup:
     return Markup(re.sub(r"_(\d)", r"<sub>\1</sub>", escape(symbol)))
 
 
+def with_subscripts(text: str) -> Markup:
+    """A text in which what follows "_" is a subscript, as HTML."""
+    return Markup(re.sub(r"_(\w+)", r"<sub>\1</sub>", escape(text)))
+
+
 def with_links(text: str) -> Markup:
     """A text in which ids of the Materials Project are links to their entries, as HTML."""
     link = rf'<a class="nowrap" href="{MATERIALS_PROJECT}\g<0>">\g<0></a>'

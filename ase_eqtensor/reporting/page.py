@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+import numpy as np
 from ase import units
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
@@ -20,7 +21,7 @@ from .derived import derived
 from .downloads import downloads
 from .embedding import packed_figures, packed_plotly
 from .figures import Picture, surface_pictures
-from .markup import formula_markup, space_group_markup, with_links
+from .markup import formula_markup, space_group_markup, with_links, with_subscripts
 from .opinion import told_opinion
 from .subject import Subject
 from .words import held, nouns, refusals, told
@@ -54,7 +55,7 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters["with_links"] = with_links
+    made.filters |= {"with_links": with_links, "with_subscripts": with_subscripts}
     return made
 
 
@@ -70,6 +71,8 @@ def render(subject: Subject, index: str = "", stem: str = "") -> str:
     headlines = [s for q in model.quantities.values() for s in q.scalars if s.headline]
     sections = _sections(subject)
     structure = structure_picture(subject.atoms)
+    # of what is refused or forbidden by symmetry, no bound is of interest
+    there = {n: c for n, c in subject.checked.items() if np.any(prediction.tensors.get(n, 0))}
     pictures = [structure, *(p for section in sections for p in section.pictures)]
     return (
         environment()
@@ -82,6 +85,10 @@ def render(subject: Subject, index: str = "", stem: str = "") -> str:
             structure_picture=structure,
             cautions=subject.cautions,
             refusals=refusals(prediction),
+            marks={
+                name: ", ".join(c.heading.lower() for c in subject.cautions if c.concerns([name]))
+                for name in prediction.tensors
+            },
             rows=tables.scalar_rows(prediction, subject.known, model.training_scalars),
             has_reference=bool(subject.known),
             sections=sections,
@@ -97,7 +104,7 @@ def render(subject: Subject, index: str = "", stem: str = "") -> str:
             ],
             bare=[crystal.source_id for crystal in subject.seen if crystal.atoms is None],
             told=told(subject.seen, prediction),
-            held=held(subject.atoms, subject.checked),
+            held=held(subject.atoms, there),
             opinion=told_opinion(prediction, subject.atoms),
             measured=subject.settings.level == MEASURED,
             methods=_methods(model.level_of_theory),

@@ -92,7 +92,7 @@ def tensor_panel(quantity: Quantity, subject: Subject) -> TensorPanel:
         if c.same_structure and name in c.tensors and name not in prediction.known
     ]
     in_ieee = None
-    if quantity.display.ieee and ieee is not None:
+    if quantity.display.ieee and ieee is not None and tensor.any():
         turned = quantity.rotate(tensor, ieee)
         shape = turned.shape  # no marks: the frame is not the crystal's
         bare = Pattern(np.isclose(turned, 0, atol=1e-6), np.full(shape, -1), (), (), 0)

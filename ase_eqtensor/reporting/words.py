@@ -16,9 +16,12 @@ from ..quantities import QUANTITIES
 # What messages say to those who write code, and what they say to others.
 _REMEDIES = (
     (r" Pass \w+=True to get it all the same\.", ""),
-    (r"Look at `uncertainty`", "Look at its error bounds"),
+    (r"Look at `uncertainty`", "Look at the error bounds"),
+    (r"model '([^']*)'", r"model \1"),
     (r"symprec = ", "a tolerance of "),
     (r"symprec", "the tolerance"),
+    (r"(?<=[\s(])-(?=\d)", "−"),
+    (r"(?<=[^.!?])$", "."),
 )
 
 
@@ -126,11 +129,11 @@ def told(seen: list[TrainingCrystal], prediction: Prediction) -> str:
     same = list(dict.fromkeys(c.source_id for c in seen if c.same_structure))
     if prediction.known:
         entries = listed(dict.fromkeys(prediction.known.values()))
-        verb = "is" if len(prediction.known) == 1 else "are"
+        names = [name for name in QUANTITIES if name in prediction.known]
+        verb = "is" if len(names) == 1 else "are"
         return (
-            f"This structure is in the training data. Its {nouns(prediction.known)} {verb} not "
-            f"predicted, but from first principles, as was asked for: the data are those of "
-            f"{entries}."
+            f"This structure is in the training data. Its {nouns(names)} {verb} not predicted, but "
+            f"from first principles, as was asked for: the data are those of {entries}."
         )
     if same:
         return (
