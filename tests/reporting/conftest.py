@@ -2,6 +2,7 @@
 
 import pytest
 from ase.io import read
+from browsers import started
 from places import CIFS
 
 from ase_eqtensor import EqTensorCalculator
@@ -11,6 +12,14 @@ from ase_eqtensor.reporting import report as write_report
 @pytest.fixture(scope="session")
 def calculator():
     return EqTensorCalculator()
+
+
+@pytest.fixture(scope="session")
+def browser(tmp_path_factory):
+    """Chromium without a network."""
+    chrome = started(tmp_path_factory.mktemp("profile"))
+    yield chrome
+    chrome.quit()
 
 
 @pytest.fixture(scope="session")
