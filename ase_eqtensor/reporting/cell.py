@@ -13,7 +13,7 @@ from matscipy.neighbours import neighbour_list
 from .figures import CAMERA, DARK, Picture, axes, layout, xyz
 
 FACE = 1e-3  # fractional distance to a face within which an atom is drawn on both sides
-ZOOM = 1.8  # of the cell within its frame
+ZOOM = 2.2  # of the cell within its frame
 BEYOND = 1.5  # Å by which the names of the cell vectors stand off the cell
 # A bond is not longer than this times the sum of the covalent radii, and this times the distance of
 # the nearest neighbour of one of its ends: not every pair of large cations is one.
