@@ -7,7 +7,7 @@ import torch
 
 from ..tensors.directional import permittivity_along
 from ..tensors.forms import SYMMETRIC
-from ..tensors.optics import wave_indices
+from ..tensors.optics import ISOTROPIC, wave_indices
 from .base import POLAR, Density, Display, Head, Quantity, Scalar, Series, Surface
 
 ELECTRONIC_NAME, TOTAL_NAME = "electronic_dielectric_tensor", "dielectric_tensor"
@@ -38,8 +38,11 @@ def _refractive_index(permittivity: np.ndarray, _: Density) -> np.ndarray:
 
 
 def _birefringence(permittivity: np.ndarray, _: Density) -> np.ndarray:
-    """Greatest difference between the indices of two waves along one direction."""
-    return np.ptp(refractive_indices(permittivity), axis=-1)
+    """Greatest difference between the indices of two waves along one direction; 0 where it is no
+    more than rounding."""
+    indices = refractive_indices(permittivity)
+    difference = np.ptp(indices, axis=-1)
+    return np.where(difference < ISOTROPIC * indices[..., -1], 0.0, difference)
 
 
 def _susceptibility(tensors: Mapping[str, np.ndarray]) -> np.ndarray | None:

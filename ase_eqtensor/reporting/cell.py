@@ -13,7 +13,7 @@ from matscipy.neighbours import neighbour_list
 from .figures import CAMERA, DARK, Picture, axes, layout, xyz
 
 FACE = 1e-3  # fractional distance to a face within which an atom is drawn on both sides
-ZOOM = 2.2  # of the cell within its frame
+ZOOM = 2.0  # of the cell within its frame
 BEYOND = 1.5  # Å by which the names of the cell vectors stand off the cell
 # A bond is not longer than this times the sum of the covalent radii, and this times the distance of
 # the nearest neighbour of one of its ends: not every pair of large cations is one.
@@ -45,10 +45,12 @@ def structure_picture(atoms: Atoms) -> Picture:
             },
         )  # fmt: skip
         traces.append(trace)
-    traces.append(_lines("bonds", _half_bonds(atoms, index, scaled), "#9aa5b1", 5))
+    lines = _half_bonds(atoms, index, scaled)
+    if len(lines):
+        traces.append(_lines("bonds", lines, "#9aa5b1", 5))
     beyond = 1 + BEYOND / atoms.cell.lengths()[:, None]
     traces += axes(beyond * atoms.cell[:], "abc")
-    drawn = np.vstack([corners @ atoms.cell[:], beyond * atoms.cell[:]])
+    drawn = np.vstack([corners @ atoms.cell[:], 1.1 * beyond * atoms.cell[:]])  # with letters
     middle = drawn.mean(axis=0)
     reach = np.linalg.norm(drawn - middle, axis=1).max()
     scene: dict[str, Any] = {
@@ -63,7 +65,7 @@ def structure_picture(atoms: Atoms) -> Picture:
     figure = go.Figure(traces, {**layout(), "scene": scene, "legend": legend})
     caption = (
         f"Cell with {len(atoms)} {'atom' if len(atoms) == 1 else 'atoms'}. Those on its faces are "
-        "repeated; lines join near neighbours. Drag to rotate."
+        f"repeated{'; lines join near neighbours' if len(lines) else ''}. Drag to rotate."
     )
     return Picture("structure", "Unit cell", figure, caption)
 

@@ -2,7 +2,7 @@
 
 import pytest
 from ase.io import read
-from browsers import started
+from browsers import disconnect, started
 from places import CIFS
 
 from ase_eqtensor import EqTensorCalculator
@@ -20,6 +20,17 @@ def browser(tmp_path_factory):
     chrome = started(tmp_path_factory.mktemp("profile"))
     yield chrome
     chrome.quit()
+
+
+@pytest.fixture
+def tab(browser):
+    """A tab of its own, because tests of one page share another."""
+    first = browser.current_window_handle
+    browser.switch_to.new_window("tab")
+    disconnect(browser)
+    yield browser
+    browser.close()
+    browser.switch_to.window(first)
 
 
 @pytest.fixture(scope="session")

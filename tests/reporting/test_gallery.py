@@ -4,6 +4,7 @@ import re
 import sys
 
 import pytest
+from browsers import check_offline, check_width, open_page
 from places import EXAMPLES, ROOT
 
 from ase_eqtensor.prediction.known import compared
@@ -33,6 +34,14 @@ def gallery(tmp_path_factory):
         index = make(tmp_path_factory.mktemp("gallery"))
     sys.modules.pop("gallery")
     return index
+
+
+@pytest.mark.parametrize("width", [1200, 360])
+def test_the_gallery_in_a_browser(gallery, tab, width):
+    for page in (gallery, gallery.parent / "Al.html"):
+        open_page(tab, page, width)
+        check_width(tab, width)
+        check_offline(tab)
 
 
 def test_the_gallery_has_a_page_of_each_crystal(gallery):

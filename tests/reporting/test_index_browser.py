@@ -3,7 +3,7 @@
 import pytest
 from ase.build import bulk
 from ase.io import read
-from browsers import PATIENCE, check_offline, check_width, disconnect, open_page, resize
+from browsers import PATIENCE, check_offline, check_width, open_page, resize
 from places import CIFS
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
@@ -39,15 +39,10 @@ def folder(calculator, tmp_path_factory):
 
 
 @pytest.fixture
-def opened(browser, folder):
-    """A tab of its own with the list."""
-    first = browser.current_window_handle
-    browser.switch_to.new_window("tab")
-    disconnect(browser)
-    open_page(browser, folder / "index.html", 1200)
-    yield browser
-    browser.close()
-    browser.switch_to.window(first)
+def opened(tab, folder):
+    """A tab with the list."""
+    open_page(tab, folder / "index.html", 1200)
+    return tab
 
 
 def press(browser, heading: str) -> None:

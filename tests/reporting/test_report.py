@@ -219,6 +219,10 @@ def test_what_follows_from_the_tensors(pages, calculator, tmp_path):
     assert f"along z {' '.join(map(number, fast))}" in text
 
 
+def test_rounding_noise_is_no_birefringence(pages):
+    assert "Birefringence 0 " in words(pages["cubic"])
+
+
 def test_known_crystals_have_links(pages):
     link = 'href="https://materialsproject.org/materials/mp-2741"'
     assert link in pages["cubic"].read_text("utf-8")
