@@ -97,6 +97,7 @@ __all__ = [
     "load",
     "load_model",
     "open_collection",
+    "plot",
     "predict",
     "refractive_indices",
     "report",
@@ -127,6 +128,7 @@ _LATER = {
     "greatest_d": "analysis",
     "load": "files",
     "open_collection": "files",
+    "plot": "reporting",
     "refractive_indices": "analysis",
     "report": "reporting",
     "save": "files",
@@ -152,7 +154,7 @@ if TYPE_CHECKING:  # for those who read the code without running it
     )
     from .files import freeze, load, open_collection, save, tensors_of
     from .handover import abaqus_material, amset_settings, damask_phase
-    from .reporting import report
+    from .reporting import plot, report
     from .screening import Screened, screen
     from .tensors.notation import voigt_to_cartesian
 

@@ -35,6 +35,9 @@ __all__ = [
 ]
 
 
+UNEQUAL = 1e-10  # relative difference that makes lengths unequal, and is no strain
+
+
 def elastic_tensor(stiffness: np.ndarray):
     """pymatgen's ElasticTensor, C_ijkl (3, 3, 3, 3) in GPa, in the same Cartesian frame.
 
@@ -140,7 +143,12 @@ def ieee_rotation(atoms: Atoms) -> np.ndarray:
     pymatgen's reading of IEEE Standard 176-1987."""
     from pymatgen.core.tensors import Tensor
 
-    return np.array(Tensor.get_ieee_rotation(structure_of(atoms)))
+    structure = structure_of(atoms)
+    try:
+        return np.array(Tensor.get_ieee_rotation(structure))
+    except ValueError:  # it sorts axes with their lengths, and cannot if two are exactly equal
+        structure.lattice = structure.lattice.matrix * (1 + UNEQUAL * np.arange(3))[:, None]
+        return np.array(Tensor.get_ieee_rotation(structure))
 
 
 def structure_of(atoms: Atoms):

@@ -17,6 +17,7 @@ from importlib import resources
 from pathlib import Path
 
 import msgspec
+import numpy as np
 import torch
 from ase import Atoms
 from safetensors import SafetensorError, safe_open
@@ -29,7 +30,7 @@ from ..network.model import Architecture, TensorNetwork
 from ..quantities import Quantity, offered
 from .card import Card, read_card, write_card
 from .fingerprints import Fingerprints
-from .training_crystals import TrainingCrystal, find, load_crystals, save_crystals
+from .training_crystals import TrainingCrystal, find, load_crystals, save_crystals, scalars_of
 from .uncertainty import ErrorModel
 from .upgrade import CARD_FORMAT, upgrade_architecture
 
@@ -142,6 +143,11 @@ class Model:
                 f"read: {error}. Reinstall, or restore the file."
             ) from error
         return [crystal for crystal in crystals if self.folds != [crystal.fold]]
+
+    @cached_property
+    def training_scalars(self) -> dict[str, np.ndarray]:
+        """Name of each scalar -> its values (N,) in the training data. ModelError as above."""
+        return scalars_of(self.training_crystals)
 
     @cached_property
     def known_insulators(self) -> frozenset[tuple[tuple[int, int], ...]]:

@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike
 
 from ..crystal.formula import reduced_formula
 from ..crystal.symmetry import DEFAULT_SYMPREC
-from ..quantities import QUANTITIES, stored
+from ..quantities import QUANTITIES, Density, stored
 from .same_structure import ReducedCrystal, matched
 
 
@@ -79,6 +79,19 @@ def _compared(asked: ReducedCrystal, crystal: TrainingCrystal) -> tuple[Training
         for name, tensor in crystal.tensors.items()
     }
     return replace(crystal, tensors=tensors, same_structure=True), match.distance
+
+
+def scalars_of(crystals: Iterable[TrainingCrystal]) -> dict[str, np.ndarray]:
+    """Name of each scalar -> its values (N,) among the crystals with a tensor, without NaN."""
+    crystals = list(crystals)
+    columns: dict[str, np.ndarray] = {}
+    for name, quantity in stored().items():
+        rows = [(c.tensors[name], c.atoms) for c in crystals if c.atoms and name in c.tensors]
+        if rows:
+            arrays = quantity.from_ase(np.stack([tensor for tensor, _ in rows]))
+            density = Density.of([atoms for _, atoms in rows])
+            columns |= quantity.scalar_values(arrays, density)
+    return {name: values[np.isfinite(values)] for name, values in columns.items()}
 
 
 def save_crystals(path: Path, crystals: Sequence[TrainingCrystal]) -> None:

@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any, NoReturn
 from warnings import warn
 
+from ..crystal.validation import describe
 from ..errors import SettingError, UnknownSettingWarning
 from ..models.store import Model, load_model
+from .notebook import prediction_html, settings_html
 from .partner import Chosen, Partner
 from .predictor import Predictor
 from .settings import Settings
@@ -90,6 +92,13 @@ class AdjustableCalculator(SharedCalculator):
         if changed:
             self._run(model, replace(self.predictor.settings, **changes), partner)
         return changed
+
+    def _repr_html_(self) -> str:
+        """Settings and the last calculation, for notebooks."""
+        shown = settings_html(type(self).__name__, self.parameters)
+        if self.prediction is not None and self.atoms is not None:
+            shown += prediction_html(self.prediction, describe(self.atoms))
+        return shown
 
     def _run(
         self,

@@ -83,6 +83,12 @@ class Prediction(Mapping):
         partner = {} if self.consulted is None else {"partner": self.consulted.to_dict()}
         return self.provenance | told | partner
 
+    def _repr_html_(self) -> str:
+        """Tables with bounds, for notebooks."""
+        from .notebook import prediction_html
+
+        return prediction_html(self)
+
     def __getitem__(self, name: str) -> np.ndarray:
         if name in self.refused:
             raise self.refused[name]

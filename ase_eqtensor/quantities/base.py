@@ -111,8 +111,8 @@ class Surface:
     """A quantity as a function of direction, to be drawn over the sphere.
 
     key: of the picture. title, unit: of the picture.
-    branches: name -> function of the user's array (*shape) and unit vectors (..., 3) to values
-        (...); several share one picture.
+    sheets: names of the k functions that share it.
+    of: the user's array (*shape) and unit vectors (..., 3) to the values (..., k) of the sheets.
     caption: what is drawn.
     ellipsoid: draw T n instead of the value along n.
     """
@@ -120,7 +120,8 @@ class Surface:
     key: str
     title: str
     unit: str
-    branches: Mapping[str, Callable[[np.ndarray, np.ndarray], np.ndarray]]
+    sheets: tuple[str, ...]
+    of: Callable[[np.ndarray, np.ndarray], np.ndarray]
     caption: str
     ellipsoid: bool = False
 
@@ -137,6 +138,7 @@ class Display:
     ieee: whether people expect it in the axes of IEEE Standard 176-1987, too.
     entry, suffix: before and after the indices in names of printed entries, "c" and "gpa" of
         c11_gpa; `suffix` states the unit, and is empty where there is none.
+    noun: what it is called within a sentence; by default the title.
     """
 
     title: str
@@ -150,6 +152,7 @@ class Display:
     ieee: bool = False
     entry: str = ""
     suffix: str = ""
+    noun: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -234,6 +237,11 @@ class Quantity:
     def stem(self) -> str:
         """The name without "_tensor", for keys such as elasticity_error_90."""
         return self.name.removesuffix("_tensor")
+
+    @property
+    def noun(self) -> str:
+        """What it is called within a sentence."""
+        return self.display.noun or self.display.title
 
     @property
     def trained_on(self) -> str:

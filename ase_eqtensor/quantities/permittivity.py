@@ -7,7 +7,7 @@ import torch
 
 from ..tensors.directional import permittivity_along
 from ..tensors.forms import SYMMETRIC
-from ..tensors.optics import wave_indices
+from ..tensors.optics import ISOTROPIC, wave_indices
 from .base import POLAR, Density, Display, Head, Quantity, Scalar, Series, Surface
 
 ELECTRONIC_NAME, TOTAL_NAME = "electronic_dielectric_tensor", "dielectric_tensor"
@@ -38,8 +38,11 @@ def _refractive_index(permittivity: np.ndarray, _: Density) -> np.ndarray:
 
 
 def _birefringence(permittivity: np.ndarray, _: Density) -> np.ndarray:
-    """Greatest difference between the indices of two waves along one direction."""
-    return np.ptp(refractive_indices(permittivity), axis=-1)
+    """Greatest difference between the indices of two waves along one direction; 0 where it is no
+    more than rounding."""
+    indices = refractive_indices(permittivity)
+    difference = np.ptp(indices, axis=-1)
+    return np.where(difference < ISOTROPIC * indices[..., -1], 0.0, difference)
 
 
 def _susceptibility(tensors: Mapping[str, np.ndarray]) -> np.ndarray | None:
@@ -86,7 +89,8 @@ def _ellipsoid(key: str, title: str) -> tuple[Surface, ...]:
             key,
             title,
             "",
-            {"permittivity": permittivity_along},
+            ("permittivity",),
+            lambda eps, n: permittivity_along(eps, n)[..., None],
             "Ellipsoid of the displacement D/ε₀ for a unit field in every direction; its semi-axes "
             "are the principal values. Coloured by the permittivity along the field.",
             ellipsoid=True,
@@ -94,10 +98,10 @@ def _ellipsoid(key: str, title: str) -> tuple[Surface, ...]:
     )
 
 
-def _index(permittivity: np.ndarray, directions: np.ndarray, wave: int) -> np.ndarray:
-    """Refractive index (...) of a wave along directions (..., 3)."""
+def _indices(permittivity: np.ndarray, directions: np.ndarray) -> np.ndarray:
+    """Refractive indices (..., 2), falling, of the two waves along directions (..., 3)."""
     indices = wave_indices(permittivity, directions.reshape(-1, 3))
-    return indices[:, wave].reshape(directions.shape[:-1])
+    return indices[:, ::-1].reshape(*directions.shape[:-1], 2)
 
 
 # both sheets touch where an optic axis is
@@ -105,10 +109,8 @@ INDICES = Surface(
     "refractive-index",
     "Refractive index",
     "",
-    {
-        "slower wave": lambda eps, n: _index(eps, n, 1),
-        "faster wave": lambda eps, n: _index(eps, n, 0),
-    },
+    ("slower wave", "faster wave"),
+    _indices,
     "Index of the two waves of light that travel along each direction; along an optic axis they "
     "are one.",
 )
@@ -135,6 +137,7 @@ ELECTRONIC = Quantity(
         "the roots of the principal values of ε∞: that of light far below the band gap and above "
         "the lattice vibrations, in a crystal that is not magnetic.",
         entry="eps_inf_",
+        noun="electronic permittivity",
     ),
     scalars=(
         Scalar("eps_inf", "ε∞, trace / 3", "eps_inf", "", _trace_third, 1.0, headline=True),
@@ -154,7 +157,17 @@ TOTAL = Quantity(
     form=SYMMETRIC,
     heads=(ELECTRONS, IONS),
     from_heads=_total,
-    display=Display(_TOTAL_TITLE, "eps_total", "ε", "", 1.0, 2, SECTION, entry="eps_total_"),
+    display=Display(
+        _TOTAL_TITLE,
+        "eps_total",
+        "ε",
+        "",
+        1.0,
+        2,
+        SECTION,
+        entry="eps_total_",
+        noun="total permittivity",
+    ),
     scalars=(
         Scalar(
             "eps_total",

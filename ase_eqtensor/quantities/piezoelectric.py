@@ -28,7 +28,8 @@ SURFACE = Surface(
     "piezoelectric",
     "Longitudinal piezoelectric constant",
     "C/m²",
-    {"longitudinal constant": lambda e, n: C_PER_M2 * longitudinal_piezoelectric(e, n)},
+    ("longitudinal constant",),
+    lambda e, n: C_PER_M2 * longitudinal_piezoelectric(e, n)[..., None],
     "Polarisation along each direction by a unit strain along it.",
 )
 
@@ -55,6 +56,7 @@ PIEZOELECTRIC = Quantity(
         ieee=True,
         entry="e",
         suffix="c_per_m2",
+        noun="piezoelectric tensor",
     ),
     scalars=(
         Scalar(

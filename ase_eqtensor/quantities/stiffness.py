@@ -97,10 +97,10 @@ SCALARS = (
 )
 
 
-def _slowness(stiffness: np.ndarray, directions: np.ndarray, branch: int) -> np.ndarray:
-    """1 / (v sqrt(density)) (...), 1/sqrt(GPa), of a wave along directions (..., 3)."""
+def _slowness(stiffness: np.ndarray, directions: np.ndarray) -> np.ndarray:
+    """1 / (v sqrt(density)), 1/sqrt(GPa), of the three waves (..., 3) along directions (..., 3)."""
     slowness = waves(stiffness / GPA, 1.0, directions.reshape(-1, 3)).slowness * KM_PER_S
-    return slowness[:, branch].reshape(directions.shape[:-1])
+    return slowness.reshape(directions.shape)
 
 
 SURFACES = (
@@ -108,17 +108,16 @@ SURFACES = (
         "young",
         "Young’s modulus",
         "GPa",
-        {"Young’s modulus": lambda c, n: youngs_modulus(c / GPA, n)},
+        ("Young’s modulus",),
+        lambda c, n: youngs_modulus(c / GPA, n)[..., None],
         "Stress over strain of uniaxial tension along each direction.",
     ),
     Surface(
         "shear",
         "Shear modulus",
         "GPa",
-        {
-            "least shear modulus": lambda c, n: shear_modulus(c / GPA, n)[0],
-            "greatest shear modulus": lambda c, n: shear_modulus(c / GPA, n)[1],
-        },
+        ("least shear modulus", "greatest shear modulus"),
+        lambda c, n: np.stack(shear_modulus(c / GPA, n), axis=-1),
         "For the plane normal to each direction, the least or the greatest over the shear "
         "directions in that plane.",
     ),
@@ -126,18 +125,16 @@ SURFACES = (
         "compressibility",
         "Linear compressibility",
         "1/TPa",
-        {"linear compressibility": lambda c, n: 1e3 * linear_compressibility(c / GPA, n)},
+        ("linear compressibility",),
+        lambda c, n: 1e3 * linear_compressibility(c / GPA, n)[..., None],
         "Relative shortening along each direction per hydrostatic pressure.",
     ),
     Surface(
         "slowness",
         "Slowness of sound",
         "1/√GPa",
-        {
-            "slow transverse wave": lambda c, n: _slowness(c, n, 0),
-            "fast transverse wave": lambda c, n: _slowness(c, n, 1),
-            "longitudinal wave": lambda c, n: _slowness(c, n, 2),
-        },
+        ("slow transverse wave", "fast transverse wave", "longitudinal wave"),
+        _slowness,
         "Inverse of the phase velocity along each direction, over the root of the density. Energy "
         "flows along the normal of the surface.",
     ),
@@ -164,12 +161,14 @@ STIFFNESS = Quantity(
         SECTION,
         "Relaxed-ion stiffness, Voigt order xx yy zz yz xz xy, no factors. K and G are "
         "Voigt-Reuss-Hill averages; E, ν and the Debye temperature belong to the polycrystal with "
-        "these K and G; the universal anisotropy is 5 G_V/G_R + K_V/K_R − 6, zero if isotropic. "
+        "these K and G; the universal anisotropy is 5 G_V/G_R + K_V/K_R − 6 of the Voigt and Reuss "
+        "averages, zero if isotropic. "
         "The least eigenvalue (Mandel form) has to be positive in a stable crystal; a predicted "
         "stiffness always is positive definite, so this proves nothing about the crystal.",
         ieee=True,
         entry="c",
         suffix="gpa",
+        noun="stiffness",
     ),
     scalars=SCALARS,
     scalars_from=Moduli,
@@ -197,6 +196,7 @@ COMPLIANCE = Quantity(
         SECTION,
         entry="s",
         suffix="per_tpa",
+        noun="compliance",
     ),
     least_eigenvalue=0.0,
     inverse_of=STIFFNESS,

@@ -1,5 +1,6 @@
-"""A report on one crystal: a single HTML page that needs nothing else, not even a network."""
+"""Predictions for the eye: HTML pages that need nothing else, not even a network, and pictures."""
 
+from .plotting import plot
 from .write import report
 
-__all__ = ["report"]
+__all__ = ["plot", "report"]

@@ -9,6 +9,7 @@ from ..prediction.prediction import Prediction
 from ..quantities import QUANTITIES, Density
 from ..quantities.stiffness import STIFFNESS
 from ..tensors.notation import GPA
+from .words import readable
 
 
 @dataclass(frozen=True)
@@ -52,9 +53,12 @@ def told_opinion(prediction: Prediction, atoms: Atoms) -> Told | None:
     rows = {"network": network, consulted.partner: potential, "together": prediction.scalars}
     labels = [f"{s.label}, {s.unit}" if s.unit else s.label for _, s in shown]
     unstable = f" It finds the crystal {opinion.instability}." if opinion.instability else ""
-    return Told(
+    sentence = (
         f"The potential {consulted.partner} was asked, too, and changed these values. It relaxed "
-        f"the crystal to {opinion.volume_ratio:.3f} times its volume.{unstable}",
+        f"the crystal to {opinion.volume_ratio:.3f} times its volume.{unstable}"
+    )
+    return Told(
+        readable(sentence),
         labels,
         {who: [cell(values, s.name) for _, s in shown] for who, values in rows.items()},
     )

@@ -1,33 +1,30 @@
-"""The page of a report: what is computed of a crystal, put into the template."""
+"""The page of a report: what is known of a crystal, put into the template."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from ase import Atoms, units
+from ase import units
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
-from plotly.offline import get_plotlyjs
 
 from .. import __version__
-from ..analysis import ieee_rotation
-from ..calculator import EqTensorCalculator
-from ..crystal.chemistry import chemical_class
-from ..crystal.formula import reduced_formula
-from ..crystal.symmetry import CrystalSymmetry, analyse
 from ..models.training_crystals import TrainingCrystal
-from ..models.uncertainty import LEVELS, RELATIVE
-from ..prediction.known import Comparison, compared
-from ..prediction.prediction import Prediction
 from ..prediction.settings import MEASURED
 from ..quantities import QUANTITIES, Quantity, scalars
+from ..quantities.numbers import fixed, number
 from . import tables
-from .comparison import training_scalars
-from .figures import Picture, structure_picture, surface_pictures
-from .numbers import fixed, formula_markup, number, space_group_markup
+from .cell import structure_picture
+from .derived import derived
+from .downloads import downloads
+from .embedding import packed_figures, packed_plotly
+from .figures import Picture, surface_pictures
+from .markup import formula_markup, space_group_markup, with_links, with_subscripts
 from .opinion import told_opinion
+from .subject import Subject
+from .words import held, nouns, refusals, told
 
 
 @dataclass(frozen=True)
@@ -48,79 +45,93 @@ class Section:
     pictures: list[Picture]
 
 
-def render(atoms: Atoms, calculator: EqTensorCalculator) -> str:
-    """The HTML page of a crystal, with everything in it; see `report`."""
-    prediction = calculator.predictor.predict_one(atoms)
-    if prediction.error is not None:
-        raise prediction.error
-    model, settings = calculator.model, calculator.predictor.settings
-    seen = calculator.seen(atoms)
-    symmetry = analyse(atoms, settings.symprec)
-    headlines = [s for q in model.quantities.values() for s in q.scalars if s.headline]
-    known = compared(prediction, seen)
-    formula = reduced_formula(atoms)
-    environment = Environment(
+@cache
+def environment() -> Environment:
+    """The templates of this folder; they take long to compile."""
+    made = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    return environment.get_template("page.html.j2").render(
-        formula=formula,
-        formula_markup=formula_markup(formula),
-        structure=_structure(atoms, symmetry),
-        structure_picture=structure_picture(atoms),
-        warnings=prediction.warnings,
-        refused=prediction.refused,
-        rows=tables.scalar_rows(prediction, known, training_scalars(model.training_crystals)),
-        has_reference=bool(known),
-        sections=_sections(atoms, calculator, prediction, symmetry, seen, known),
-        headlines=[f"{s.label}, {s.unit}" if s.unit else s.label for s in headlines],
-        entries=[
-            _entry(crystal, scalars(crystal.tensors, crystal.atoms), [s.name for s in headlines])
-            for crystal in seen
-            if crystal.atoms is not None
-        ],
-        bare=[crystal.source_id for crystal in seen if crystal.atoms is None],
-        told=_told(seen, prediction),
-        held=held(atoms, _checked(calculator, prediction)),
-        opinion=told_opinion(prediction, atoms),
-        measured=settings.level == MEASURED,
-        model=model,
-        settings=settings,
-        version=__version__,
-        plotlyjs=Markup(get_plotlyjs()),
+    made.filters |= {"with_links": with_links, "with_subscripts": with_subscripts}
+    return made
+
+
+def render(subject: Subject, index: str = "", stem: str = "") -> str:
+    """The HTML page of a crystal, with everything in it; see `report`.
+
+    Args:
+        subject: the crystal.
+        index: address of the page that lists it, "" for none.
+        stem: beginning of the names of files that are saved from the page; by default the formula.
+    """
+    model, prediction = subject.model, subject.prediction
+    headlines = [s for q in model.quantities.values() for s in q.scalars if s.headline]
+    sections = _sections(subject)
+    structure = structure_picture(subject.atoms)
+    # of what is refused or forbidden by symmetry, no bound is of interest
+    there = {n: c for n, c in subject.checked.items() if np.any(prediction.tensors.get(n, 0))}
+    pictures = [structure, *(p for section in sections for p in section.pictures)]
+    return (
+        environment()
+        .get_template("page.html.j2")
+        .render(
+            formula=subject.formula,
+            formula_markup=formula_markup(subject.formula),
+            index=index,
+            structure=_structure(subject),
+            structure_picture=structure,
+            cautions=subject.cautions,
+            refusals=refusals(prediction),
+            marks={
+                name: ", ".join(c.heading.lower() for c in subject.cautions if c.concerns([name]))
+                for name in prediction.tensors
+            },
+            rows=tables.scalar_rows(prediction, subject.known, model.training_scalars),
+            has_reference=bool(subject.known),
+            sections=sections,
+            derived=derived(subject),
+            downloads=downloads(subject, stem or subject.formula),
+            headlines=[f"{s.label}, {s.unit}" if s.unit else s.label for s in headlines],
+            entries=[
+                _entry(
+                    crystal, scalars(crystal.tensors, crystal.atoms), [s.name for s in headlines]
+                )
+                for crystal in subject.seen
+                if crystal.atoms is not None
+            ],
+            bare=[crystal.source_id for crystal in subject.seen if crystal.atoms is None],
+            told=told(subject.seen, prediction),
+            held=held(subject.atoms, there),
+            opinion=told_opinion(prediction, subject.atoms),
+            measured=subject.settings.level == MEASURED,
+            methods=_methods(model.level_of_theory),
+            model=model,
+            settings=subject.settings,
+            version=__version__,
+            plotly=Markup(packed_plotly()),
+            figures=Markup(packed_figures(pictures)),
+        )
     )
 
 
-def _sections(
-    atoms: Atoms,
-    calculator: EqTensorCalculator,
-    prediction: Prediction,
-    symmetry: CrystalSymmetry,
-    seen: list[TrainingCrystal],
-    known: Mapping[str, Comparison],
-) -> list[Section]:
+def _sections(subject: Subject) -> list[Section]:
     """The sections of all quantities of the model, in their order."""
-    rotations = symmetry.rotations
-    if not calculator.predictor.settings.project:
-        rotations = np.eye(3)[None]
-    ieee = ieee_rotation(atoms) if symmetry.known else None
+    prediction = subject.prediction
     groups: dict[str, list[Quantity]] = {}
-    for quantity in calculator.model.quantities.values():
+    for quantity in subject.model.quantities.values():
         groups.setdefault(quantity.display.section, []).append(quantity)
     sections = []
     for index, (title, quantities) in enumerate(groups.items()):
         predicted = [q for q in quantities if q.name in prediction.tensors]
-        panels = [
-            tables.tensor_panel(q, prediction, rotations, seen, known, ieee) for q in predicted
-        ]
+        panels = [tables.tensor_panel(quantity, subject) for quantity in predicted]
         pictures = []
         for quantity in predicted:
             flags = tuple(w.flag for w in prediction.warnings_for(quantity.name))
             tensor = prediction.tensors[quantity.name]
-            pictures += surface_pictures(quantity, tensor, atoms.cell[:], flags)
+            pictures += surface_pictures(quantity, tensor, subject.atoms.cell[:], flags)
         sections.append(
             Section(
                 f"section-{index}",
@@ -135,21 +146,27 @@ def _sections(
     return sections
 
 
-def _structure(atoms: Atoms, symmetry: CrystalSymmetry) -> dict:
-    """What the page says about the crystal itself."""
+def space_group(subject: Subject) -> str:
+    """Symbol and number of the space group, as HTML."""
     from pymatgen.symmetry.groups import sg_symbol_from_int_number
 
-    space_group = "not found"
-    if symmetry.known:
-        symbol = sg_symbol_from_int_number(symmetry.space_group, hexagonal=False)
-        space_group = space_group_markup(symbol) + f" (no. {symmetry.space_group})"
+    if not subject.symmetry.known:
+        return "not found"
+    symbol = sg_symbol_from_int_number(subject.symmetry.space_group, hexagonal=False)
+    return space_group_markup(symbol) + f" (no. {subject.symmetry.space_group})"
+
+
+def _structure(subject: Subject) -> dict:
+    """What the page says about the crystal itself."""
+    atoms, symmetry = subject.atoms, subject.symmetry
     lengths, angles = atoms.cell.lengths(), atoms.cell.angles()
     density = atoms.get_masses().sum() / atoms.get_volume() * 1e27 / units.kg  # g/cm^3
+    group = space_group(subject)
     return {
-        "space_group": space_group,
+        "space_group": group,
         "point_group": symmetry.point_group,
         "facts": {
-            "Space group": space_group,
+            "Space group": group,
             "Point group": symmetry.point_group,
             "a, b, c": ", ".join(fixed(x, 4) for x in lengths) + " Å",
             "α, β, γ": ", ".join(fixed(x, 2) for x in angles) + "°",
@@ -172,56 +189,11 @@ def _entry(crystal: TrainingCrystal, values: Mapping[str, float], names: list[st
     }
 
 
-def _checked(calculator: EqTensorCalculator, prediction: Prediction) -> dict[str, dict[str, Any]]:
-    """Quantity -> how often the bounds hold that the prediction has: those of the model, or, where
-    a potential had its say, those of both together."""
-    checked = dict(calculator.model.card.calibration)
-    partner, consulted = calculator.partner, prediction.consulted
-    if partner is not None and consulted is not None:
-        together = partner.card.calibration.items()
-        checked |= {name: own for name, own in together if name not in consulted.alone}
-    return checked
-
-
-def held(atoms: Atoms, checked: Mapping[str, Mapping[str, Any]]) -> str:
-    """How well bounds held for crystals of this kind, in a sentence; "" where that is not known.
-    `checked` is the field `calibration` of a card."""
-    group = chemical_class(atoms.numbers)
-    told = []
-    for name, quantity in QUANTITIES.items():
-        own = checked.get(name, {}).get(RELATIVE, {})
-        if quantity.inverse_of or group not in own.get("by_class", {}):
-            continue
-        share = 100 * own["by_class"][group][str(max(LEVELS))]
-        number = own["crystals"][group]
-        told.append(f"{share:.0f} % of {number} ({quantity.display.title})")
-    if not told:
-        return ""
-    return (
-        f"Crystals like this one ({group}), none of which the networks had seen: the "
-        f"{100 * max(LEVELS):.0f} % bounds hold for {', '.join(told)}."
-    )
-
-
-def _told(seen: list[TrainingCrystal], prediction: Prediction) -> str:
-    """Whether the crystal is in the training data, in a sentence."""
-    if prediction.known:
-        titles = [QUANTITIES[name].display.title for name in prediction.known]
-        entries = ", ".join(dict.fromkeys(prediction.known.values()))
-        return (
-            f"This structure is in the training data. Its {', '.join(titles)}: not predicted, but "
-            f"the first-principles values of {entries}, as was asked for."
-        )
-    if same := dict.fromkeys(crystal.source_id for crystal in seen if crystal.same_structure):
-        return (
-            f"This structure is in the training data, as {', '.join(same)}: the model has seen its "
-            "first-principles values, which stand beside the predicted ones on this page."
-        )
-    if any(crystal.same_structure is None for crystal in seen):
-        return (
-            "The formula is in the training data, in an entry whose structure is not on record; "
-            "it may be this one."
-        )
-    if seen:
-        return "The formula is in the training data, but only with other structures."
-    return "Neither this structure nor its formula is in the training data."
+def _methods(level_of_theory: Mapping[str, str]) -> dict[str, str]:
+    """Nouns of quantities -> the level of theory that they share."""
+    names: dict[str, list[str]] = {}
+    for name, method in level_of_theory.items():
+        if name in QUANTITIES:
+            names.setdefault(method, []).append(name)
+    words = {method: nouns(those) for method, those in names.items()}
+    return {noun[0].upper() + noun[1:]: method for method, noun in words.items()}

@@ -5,17 +5,22 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..models.training_crystals import TrainingCrystal
 from ..models.uncertainty import LEVELS
 from ..prediction.known import Comparison
 from ..prediction.prediction import Prediction
 from ..quantities import QUANTITIES, Quantity
+from ..quantities.numbers import fixed, span, with_unit
 from .comparison import Standing, standing
-from .numbers import fixed, number
 from .pattern import Pattern, tensor_pattern
+from .subject import Subject
 
 VOIGT = tuple(f"{k} {pair}" for k, pair in enumerate(("xx", "yy", "zz", "yz", "xz", "xy"), 1))
 AXES = ("x", "y", "z")
+
+
+def column_names(size: int) -> tuple[str, ...]:
+    """Names of three axes, or of six strains in Voigt order."""
+    return {len(names): names for names in (AXES, VOIGT)}[size]
 
 
 @dataclass(frozen=True)
@@ -56,6 +61,7 @@ class TensorPanel:
         predicted one.
     outside: whether the closest of these is outside the stated 90 % bound.
     known: the entry of the training data that the tensor itself is from; "" if it is predicted.
+    forbidden: whether symmetry makes all of it zero.
     """
 
     quantity: Quantity
@@ -66,41 +72,27 @@ class TensorPanel:
     references: list[tuple[TensorTable, float]]
     outside: bool
     known: str
+    forbidden: bool
     ieee: TensorTable | None
 
 
-def tensor_panel(
-    quantity: Quantity,
-    prediction: Prediction,
-    rotations: np.ndarray,
-    seen: list[TrainingCrystal],
-    known: Mapping[str, Comparison],
-    ieee: np.ndarray | None,
-) -> TensorPanel:
-    """The panel of a quantity that was predicted.
-
-    Args:
-        quantity: which.
-        prediction: of the crystal.
-        rotations: (G, 3, 3) its Cartesian point group.
-        seen: crystals of the training data with its formula.
-        known: quantity -> what the closest of them knows.
-        ieee: (3, 3) rotation to its IEEE axes; None where they are not known.
-    """
+def tensor_panel(quantity: Quantity, subject: Subject) -> TensorPanel:
+    """The panel of a quantity that was predicted."""
+    prediction, known, ieee = subject.prediction, subject.known, subject.ieee
     name, title = quantity.name, quantity.display.title
     tensor = prediction.tensors[name]
-    pattern = tensor_pattern(quantity, rotations)
+    pattern = tensor_pattern(quantity, subject.rotations)
     estimate = prediction.uncertainty.get(name)
     references = [
         (
             _table(f"First principles, {c.source_id}", quantity, c.tensors[name], pattern),
             quantity.relative_error(tensor, c.tensors[name]),
         )
-        for c in seen
+        for c in subject.seen
         if c.same_structure and name in c.tensors and name not in prediction.known
     ]
     in_ieee = None
-    if quantity.display.ieee and ieee is not None:
+    if quantity.display.ieee and ieee is not None and tensor.any():
         turned = quantity.rotate(tensor, ieee)
         shape = turned.shape  # no marks: the frame is not the crystal's
         bare = Pattern(np.isclose(turned, 0, atol=1e-6), np.full(shape, -1), (), (), 0)
@@ -117,13 +109,13 @@ def tensor_panel(
         references,
         name in known[name].outside if name in known else False,
         prediction.known.get(name, ""),
+        bool(pattern.zero.all()),
         in_ieee,
     )
 
 
 def _table(title: str, quantity: Quantity, tensor: np.ndarray, pattern: Pattern) -> TensorTable:
     (n, m), display = tensor.shape, quantity.display
-    labels = {len(names): names for names in (AXES, VOIGT)}
     rows = []
     for i in range(n):
         row = []
@@ -133,26 +125,26 @@ def _table(title: str, quantity: Quantity, tensor: np.ndarray, pattern: Pattern)
             zero = bool(pattern.zero[i, j]) and float(text.replace("−", "-")) == 0
             letter = chr(ord("a") + group) if group >= 0 else ""
             row.append(Entry("·" if zero else text, letter, zero, n == m and i > j))
-        rows.append((labels[n][i], row))
-    return TensorTable(title, display.unit, labels[m], rows)
+        rows.append((column_names(n)[i], row))
+    return TensorTable(title, display.unit, column_names(m), rows)
 
 
 @dataclass(frozen=True)
 class ScalarRow:
     """A line of the table of scalars; texts are empty where there is nothing to say.
 
+    quantity: name of the tensor that it follows from.
     standing: where the value stands among the training data.
     reference: the value from first principles; outside: whether the interval does not contain it.
-    flags: of warnings that concern it.
     """
 
+    quantity: str
     label: str
     value: str
     interval: str
     standing: Standing | None
     reference: str
     outside: bool
-    flags: tuple[str, ...]
 
 
 def scalar_rows(
@@ -172,24 +164,22 @@ def scalar_rows(
         comparison = known.get(name)
         reference = comparison.scalars if comparison else {}
         outside = comparison.outside if comparison else ()
-        concerning = (w for w in prediction.warnings_for(name) if w.properties)
-        flags = tuple(dict.fromkeys(w.flag.replace("_", " ") for w in concerning))
         for scalar in QUANTITIES[name].scalars:
             value = prediction.scalars[scalar.name]
-            interval = prediction.interval(scalar.name)
-            ends = " to ".join(number(end) for end in interval) if interval else ""
             taken = prediction.known.get(name)
             rows.append(
                 ScalarRow(
+                    name,
                     scalar.label,
-                    f"{number(value)} {scalar.unit}".strip(),
-                    f"first principles, {taken}" if taken else ends,
+                    with_unit(value, scalar.unit),
+                    f"first principles, {taken}"
+                    if taken
+                    else span(prediction.interval(scalar.name)),
                     standing(value, training.get(scalar.name)),
-                    f"{number(reference[scalar.name])} {scalar.unit}".strip()
+                    with_unit(reference[scalar.name], scalar.unit)
                     if scalar.name in reference
                     else "",
                     scalar.name in outside,
-                    flags,
                 )
             )
     return rows

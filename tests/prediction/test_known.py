@@ -167,7 +167,8 @@ def test_report(model, tmp_path):
     assert plain.count("more than its 90 % bound") == 1
     preferring = EqTensorCalculator(model, prefer_known=True)
     page = report(QUARTZ, tmp_path / "known.html", preferring).read_text()
-    assert "First-principles value of mp-1" in page and "was never calibrated" not in page
+    assert "First-principles value of" in page and ">mp-1</a>, as was asked for" in page
+    assert "was never calibrated" not in page
     assert "outside the interval" not in page
 
 

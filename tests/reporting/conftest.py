@@ -2,6 +2,7 @@
 
 import pytest
 from ase.io import read
+from browsers import disconnect, started
 from places import CIFS
 
 from ase_eqtensor import EqTensorCalculator
@@ -11,6 +12,25 @@ from ase_eqtensor.reporting import report as write_report
 @pytest.fixture(scope="session")
 def calculator():
     return EqTensorCalculator()
+
+
+@pytest.fixture(scope="session")
+def browser(tmp_path_factory):
+    """Chromium without a network."""
+    chrome = started(tmp_path_factory.mktemp("profile"))
+    yield chrome
+    chrome.quit()
+
+
+@pytest.fixture
+def tab(browser):
+    """A tab of its own, because tests of one page share another."""
+    first = browser.current_window_handle
+    browser.switch_to.new_window("tab")
+    disconnect(browser)
+    yield browser
+    browser.close()
+    browser.switch_to.window(first)
 
 
 @pytest.fixture(scope="session")

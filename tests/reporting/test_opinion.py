@@ -8,7 +8,9 @@ from partners import written
 
 from ase_eqtensor import EqTensorCalculator
 from ase_eqtensor.reporting.opinion import told_opinion
-from ase_eqtensor.reporting.page import held, render
+from ase_eqtensor.reporting.page import render
+from ase_eqtensor.reporting.subject import Subject
+from ase_eqtensor.reporting.words import held
 from ase_eqtensor.tensors.notation import GPA
 
 SILVER = bulk("Ag", a=4.06)
@@ -47,10 +49,10 @@ def test_rows(calculator):
 
 
 def test_page(calculator):
-    page = render(SILVER, calculator)
+    page = render(Subject.of(SILVER, calculator))
     assert "<td>" in page and 'id="partner"' in page and "together" in page
     assert "77 % of 123" in page  # of both together, not of the network alone
-    alone = render(SILVER, EqTensorCalculator())
+    alone = render(Subject.of(SILVER, EqTensorCalculator()))
     assert 'id="partner"' not in alone and "77 % of 123" not in alone
 
 

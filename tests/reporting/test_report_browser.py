@@ -1,18 +1,16 @@
 """How a page of `eqtensor report` looks and works in a real browser, offline."""
 
+import csv
 import json
 import re
-import shutil
 from itertools import cycle
 
 import pytest
-from selenium import webdriver
+from browsers import PATIENCE, check_offline, check_width, open_page, resize
 from selenium.webdriver import ActionChains
-from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 
-PATIENCE = 120  # s for drawing without a graphics card on a busy machine
 DRAWN = """
 const blank = [];
 for (const plot of document.querySelectorAll(".plot")) {
@@ -28,16 +26,6 @@ for (const plot of document.querySelectorAll(".plot")) {
 }
 return blank;
 """
-OUTSIDE = """
-const wide = [];
-for (const element of document.body.querySelectorAll("*")) {
-  const boxed = element.closest(".scroll") && !element.classList.contains("scroll");
-  const hidden = element.closest(".plot") && !element.classList.contains("plot");
-  if (!boxed && !hidden && element.getBoundingClientRect().right > arguments[0] + 1)
-    wide.push(element.outerHTML.slice(0, 80));
-}
-return [document.documentElement.scrollWidth, wide];
-"""
 FIGURES = [
     "structure", "young", "shear", "compressibility", "slowness", "electronic-dielectric-tensor",
     "refractive-index",
@@ -45,48 +33,12 @@ FIGURES = [
 ]  # fmt: skip
 
 
-@pytest.fixture(scope="session")
-def browser(tmp_path_factory):
-    """Headless Chromium without a network, drawing WebGL in software."""
-    names = ("chromium", "chromium-browser", "google-chrome")
-    binary = next(filter(None, map(shutil.which, names)), None)
-    driver = shutil.which("chromedriver")
-    if not (binary and driver):
-        pytest.skip("no chromium with chromedriver found: apt-get install chromium-driver")
-    options = webdriver.ChromeOptions()
-    options.binary_location = binary
-    for argument in (
-        "--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run",
-        "--disable-background-networking", "--disable-component-update", "--disable-sync",
-        "--disable-dev-shm-usage", "--use-gl=angle", "--use-angle=swiftshader",
-        "--enable-unsafe-swiftshader", f"--user-data-dir={tmp_path_factory.mktemp('profile')}",
-    ):  # fmt: skip
-        options.add_argument(argument)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    chrome = webdriver.Chrome(options, Service(driver))
-    chrome.set_page_load_timeout(PATIENCE)
-    chrome.set_script_timeout(PATIENCE)
-    chrome.execute_cdp_cmd("Network.enable", {})
-    offline = {"offline": True, "latency": 0, "downloadThroughput": 0, "uploadThroughput": 0}
-    chrome.execute_cdp_cmd("Network.emulateNetworkConditions", offline)
-    yield chrome
-    chrome.quit()
-
-
 @pytest.fixture(scope="session", params=["cubic", "tetragonal", "triclinic"])
 def opened(request, browser, pages):
     """The browser with a page on which everything is drawn, 1200 pixels wide."""
-    for log in ("browser", "performance"):
-        browser.get_log(log)
-    resize(browser, 1200)
-    browser.get(pages[request.param].as_uri())
+    open_page(browser, pages[request.param], 1200)
     WebDriverWait(browser, PATIENCE).until(lambda b: b.execute_script(DRAWN) == [])
     return browser
-
-
-def resize(browser, width: int) -> None:
-    metrics = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 500}
-    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
 
 
 def test_every_figure_is_drawn_offline_and_without_errors(opened):
@@ -96,18 +48,7 @@ def test_every_figure_is_drawn_offline_and_without_errors(opened):
     )
     assert [key for key, _ in found] == FIGURES
     assert all(min(lengths) > 0 for _, lengths in found)
-    severe = [entry for entry in opened.get_log("browser") if entry["level"] == "SEVERE"]
-    assert severe == []
-    assert opened.execute_script("return performance.getEntriesByType('resource').length") == 0
-    events = [json.loads(entry["message"])["message"] for entry in opened.get_log("performance")]
-    asked = [
-        event["params"]["request"]["url"]
-        for event in events
-        if event["method"] == "Network.requestWillBeSent"
-        and event["params"]["documentURL"].startswith("file:")  # not the browser's own start page
-    ]
-    assert [url for url in asked if url.startswith("file:")]  # the log works
-    assert [url for url in asked if not url.startswith(("file:", "data:", "blob:"))] == []
+    check_offline(opened)
 
 
 @pytest.mark.parametrize("width", [1200, 360])
@@ -118,13 +59,25 @@ def test_nothing_sticks_out_and_text_is_readable(opened, width):
         "plot => plot._fullLayout.width <= arguments[0])"
     )
     WebDriverWait(opened, PATIENCE).until(lambda b: b.execute_script(fits, width))
-    needed, wide = opened.execute_script(OUTSIDE, width)
-    assert needed <= width and wide == []
+    check_width(opened, width)
     sizes = opened.execute_script(
         "return Array.from(document.querySelectorAll('body, p, td, th, li, dd, figcaption, label'),"
         "element => parseFloat(getComputedStyle(element).fontSize))"
     )
     assert len(sizes) > 50 and min(sizes) >= 14
+
+
+def test_numbers_are_saved_by_links(opened):
+    files = opened.execute_async_script(
+        "const done = arguments[0], links = [...document.querySelectorAll('#downloads a')];"
+        "Promise.all(links.map(async a => [a.download, await (await fetch(a.href)).text()]))"
+        ".then(done)"
+    )
+    assert [name.rpartition(".")[2] for name, _ in files] == ["json", "csv", "csv"]
+    assert {"tensors", "scalars", "cell_angstrom", "model"} < json.loads(files[0][1]).keys()
+    for _, text in files[1:]:
+        lines = list(csv.DictReader(text.splitlines()))
+        assert len(lines) > 10 and all(None not in line.values() for line in lines)
 
 
 def test_a_page_works_for_people_who_cannot_see_it(opened):
