@@ -93,10 +93,11 @@ def test_a_folder_with_its_subfolders_is_read(run, tmp_path):
     (tmp_path / "calc" / "notes.txt").write_text("no crystal")
     (tmp_path / "calc" / ".hidden.cif").write_text("no crystal")
     done = run("calc", "-o", "pages")
-    assert done.exit_code == 3 and "calc/notes.txt" in done.stderr and ".hidden" not in done.stderr
+    assert done.exit_code == 0 and "skipped 1 file" in done.stderr
+    assert "calc/notes.txt" in done.stderr and ".hidden" not in done.stderr
     names = sorted(p.name for p in (tmp_path / "pages").iterdir())
     assert names == ["a-POSCAR.html", "b-POSCAR.html", "index.html"]
-    assert "calc/notes.txt" in (tmp_path / "pages" / "index.html").read_text("utf-8")
+    assert "notes.txt" not in (tmp_path / "pages" / "index.html").read_text("utf-8")
 
 
 def test_a_folder_with_one_crystal_makes_a_folder(run, tmp_path):
@@ -105,7 +106,7 @@ def test_a_folder_with_one_crystal_makes_a_folder(run, tmp_path):
     assert run("in", "-o", "out").exit_code == 0
     assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["a.html", "index.html"]
     (tmp_path / "none").mkdir()
-    assert "no files in this folder" in str(run("none").exception)
+    assert "there is no file in this folder" in str(run("none").exception)
 
 
 def test_standard_input(run, tmp_path):
