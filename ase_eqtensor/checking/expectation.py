@@ -20,6 +20,7 @@ from ..quantities.permittivity import ELECTRONIC, TOTAL
 from ..quantities.piezoelectric import PIEZOELECTRIC
 from ..quantities.stiffness import STIFFNESS
 from ..tensors.electromechanical import C_PER_M2
+from ..tensors.forms import ROUNDING
 
 TYPICAL = 0.5  # level of the error to expect
 NOISE = 0.01  # relative; what first-principles tensors break their point group by
@@ -140,7 +141,9 @@ class Expectation:
     def allowed(self, arrays: np.ndarray) -> np.ndarray:
         """Projection (n, *form.shape) of arrays on what the point group allows."""
         form = self.quantity.form
-        return form.array(form.components(arrays) @ self.projector)
+        average = form.array(form.components(arrays) @ self.projector)
+        rounding = ROUNDING * np.abs(arrays).max(axis=(1, 2), keepdims=True)
+        return np.where(np.abs(average) < rounding, 0.0, average)
 
     def fit(self, arrays: np.ndarray) -> Fit:
         """How arrays (n, *form.shape) fit."""

@@ -4,7 +4,8 @@ A frame is an orthogonal matrix R (3, 3): a vector v of the frame of the atoms r
 """
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from functools import cache
+from typing import Any, NamedTuple
 
 import numpy as np
 import spglib
@@ -48,14 +49,13 @@ def turned_axes(frames: list[Frame], symmetry: CrystalSymmetry) -> list[Frame]:
         return []
     starts = [frame for frame in frames if frame.name == IEEE or CONVENTIONAL in frame.name][:2]
     axial = symmetry.crystal_system in ("trigonal", "hexagonal")
-    turns = [*_CUBE, *(_HEXAGON if axial else [])]
+    turns = [*_turns("O"), *(_turns("D12") if axial else [])]
     both = []
     for start in starts:
-        for turn in turns:
+        for told, turn in turns:
             same = start.matrix.T @ turn @ start.matrix  # the atoms' frame with other axes
-            both.append(Frame(f"axes turned by {_told(turn)} in {start.name}", same))
-        for turn in turns:
-            both.append(Frame(f"{start.name} turned by {_told(turn)}", turn @ start.matrix))
+            both.append(Frame(f"the structure turned by {told} in that of {start.name}", same))
+            both.append(Frame(f"{start.name} turned by {told}", turn @ start.matrix))
     return both
 
 
@@ -67,11 +67,11 @@ def cells(
     yield GIVEN, np.array(atoms.cell)
     if not symmetry.known:
         return
-    crystal = (np.array(atoms.cell), atoms.get_scaled_positions(), atoms.numbers)
+    crystal: Any = (np.array(atoms.cell), atoms.get_scaled_positions(), atoms.numbers)
     for name, primitive in ((CONVENTIONAL, False), (PRIMITIVE, True)):
         found = spglib.standardize_cell(crystal, primitive, no_idealize=True, symprec=symprec)
         if found is not None:
-            yield name, found[0]
+            yield name, np.array(found[0])
     if (reduced := spglib.niggli_reduce(symmetry.primitive_cell)) is not None:
         yield NIGGLI, reduced
 
@@ -91,17 +91,15 @@ def built(cell: np.ndarray, first: tuple[int, int], second: tuple[int, int]) -> 
     return matrix
 
 
-def _told(turn: np.ndarray) -> str:
-    vector = Rotation.from_matrix(turn).as_rotvec(degrees=True)
-    angle = np.linalg.norm(vector)
+@cache
+def _turns(symbol: str) -> list[tuple[str, np.ndarray]]:
+    """The rotations of a point group by Schoenflies but the identity, with what they are called."""
+    turns = Rotation.create_group(symbol)
+    return [(_told(turn), turn.as_matrix()) for turn in turns if turn.magnitude() > 1e-6]
+
+
+def _told(turn: Rotation) -> str:
+    vector = turn.as_rotvec(degrees=True)
     axis = vector / np.abs(vector).max()
-    return f"{angle:.0f} degrees about [{' '.join(f'{x:.3g}' for x in axis + 0.0)}]"
-
-
-def _group(symbol: str) -> list[np.ndarray]:
-    """The rotations of a point group by Schoenflies but the identity."""
-    turns = Rotation.create_group(symbol).as_matrix()
-    return [turn for turn in turns if np.trace(turn) < 3 - 1e-6]
-
-
-_CUBE, _HEXAGON = _group("O"), _group("D12")
+    told = " ".join(f"{x:.3g}" for x in axis.round(6) + 0.0)
+    return f"{np.linalg.norm(vector):.0f} degrees about [{told}]"

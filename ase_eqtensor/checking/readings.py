@@ -87,7 +87,9 @@ def readings(
         for _, words, weight, undo in units:
             told = f"{words}, and {other.explanation}"
             tensor = undo(other.assumed)
-            found.append(Reading(f"{UNIT}, {other.cause}", told, tensor, tensor, weight * other.weight, name))
+            found.append(
+                Reading(f"{UNIT}, {other.cause}", told, tensor, tensor, weight * other.weight, name)
+            )
     for cause, words, weight, undo in units:
         tensor = undo(written)
         found.append(Reading(cause, words, tensor, tensor, weight, name))
@@ -114,10 +116,10 @@ def _of_orders(quantity: Quantity) -> Iterator[Undo]:
     for words, order in ORDERS.items():
         yield ORDER, f"order {words}", USUAL, _reordered(quantity, order)
     for shear in permutations((3, 4, 5)):
-        order = (0, 1, 2, *shear)
-        if shear != (3, 4, 5) and order not in ORDERS.values():
+        other = (0, 1, 2, *shear)
+        if shear != (3, 4, 5) and other not in ORDERS.values():
             names = " ".join(("yz", "xz", "xy")[i - 3] for i in shear)
-            yield ORDER, f"order xx yy zz {names}", RARE, _reordered(quantity, order)
+            yield ORDER, f"order xx yy zz {names}", RARE, _reordered(quantity, other)
 
 
 def _reordered(quantity: Quantity, order: Sequence[int]) -> Callable[[np.ndarray], np.ndarray]:

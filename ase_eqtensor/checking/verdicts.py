@@ -19,6 +19,8 @@ FINE, FAR, WRONG, DOUBTFUL = "fine", "far", "wrong", "doubtful"
 
 POSSIBLE = 0.05  # probability above which another reading is told
 SAME = 0.02  # relative difference below which two readings are one
+UNLIKELY = 0.05  # of the likeliest reading: others that do the same are not told
+NEGLIGIBLE = 20.0  # below the best logarithm of a probability
 BROKEN = 0.1  # relative part of a tensor that may break the symmetry before it is doubtful
 UNSTABLE = 0.02  # of the norm, by which an eigenvalue may be too small before it is doubtful
 NOTHING = 1e-12  # norm of a tensor that is zero
@@ -166,6 +168,8 @@ class _Case:
         zero = np.linalg.norm(written) < NOTHING
         best = 0 if zero else int(self.shares.argmax())
         members = [self.possible[i] for i in self.groups[best]]
+        likeliest = max(member.weight for member in members)
+        members = [member for member in members if member.weight > UNLIKELY * likeliest]
         repaired = None
         if best and members[0].tensor is not None:
             repaired = quantity.to_ase(self.allowed[self.groups[best][0]])
@@ -175,7 +179,7 @@ class _Case:
         bound = None
         if prediction is not None and quantity.name in prediction.tensors:
             estimate = prediction.uncertainty.get(quantity.name)
-            bound = estimate and estimate.relative_error[LEVEL]
+            bound = estimate.relative_error[LEVEL] if estimate else None
             evidence |= self._distances("error", prediction.tensors[quantity.name], repaired)
         if bound:
             evidence["bound"] = bound
@@ -231,7 +235,8 @@ def _grouped(
     norms = np.maximum(np.linalg.norm(arrays, axis=(1, 2)), NOTHING)
     broken = np.linalg.norm(arrays - allowed, axis=(1, 2)) / norms
     groups: list[list[int]] = []
-    for i in [0, *(1 + np.argsort(-logarithm[1:], kind="stable"))]:
+    order = 1 + np.argsort(-logarithm[1:], kind="stable")
+    for i in [0, *order[logarithm[order] > logarithm.max() - NEGLIGIBLE]]:
         for group in groups:
             j = group[0]
             if (

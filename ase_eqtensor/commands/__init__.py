@@ -9,7 +9,7 @@ arguments; 3, some crystals failed and the others are there.
 
 import sys
 
-from . import cite, data, evaluate, label, models, partner, predict, report, screen, train  # noqa: F401 (they register)
+from . import check, cite, data, evaluate, label, models, partner, predict, report, screen, train  # noqa: F401 (they register)
 from .app import app
 
 __all__ = ["app", "main"]
