@@ -38,7 +38,7 @@ from ase_eqtensor.checking.frames import (
     named_frames,
 )
 from ase_eqtensor.checking.readings import FRAME, IONS, ORDER, ORDERS, TRANSPOSED, UNIT
-from ase_eqtensor.checking.verdicts import Verdict, verdicts
+from ase_eqtensor.checking.verdict import Verdict, verdicts
 from ase_eqtensor.crystal.symmetry import DEFAULT_SYMPREC, analyse
 from ase_eqtensor.models.store import Model, load_model
 from ase_eqtensor.models.uncertainty import ErrorModel

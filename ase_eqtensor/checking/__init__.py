@@ -13,7 +13,7 @@ from ..prediction.prediction import Prediction
 from ..prediction.predictor import Predictor
 from ..quantities import stored
 from .pairs import with_pairs
-from .verdicts import Verdict, verdicts
+from .verdict import Verdict, verdicts
 
 __all__ = ["Verdict", "check_tensors", "judged"]
 

@@ -101,7 +101,10 @@ def _read(path: Path, structure: Atoms | None) -> Iterator[Given | EqTensorError
     if entries := _documents(path):
         for index, entry in enumerate(entries):
             label = str(path) if len(entries) == 1 else f"{path}#{index}"
-            yield _of_entry(label, structure or _structure(entry, label), entry)
+            try:
+                yield _of_entry(label, structure or _structure(entry, label), entry)
+            except EqTensorError as error:
+                yield error
         return
     frames = read_crystals(path)
     for index, frame in enumerate(frames):

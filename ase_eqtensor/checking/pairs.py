@@ -7,7 +7,7 @@ import numpy as np
 from ..crystal.symmetry import CrystalSymmetry
 from ..quantities.permittivity import ELECTRONIC, EPS_NOISE, TOTAL
 from .readings import IONS
-from .verdicts import DOUBTFUL, WRONG, Verdict
+from .verdict import DOUBTFUL, WRONG, Verdict
 
 ROUNDING = 0.02  # of the norm, by which a permittivity may be less than its electronic part
 

@@ -10,7 +10,7 @@ from ase.calculators.singlepoint import SinglePointCalculator
 from ..files.frozen import GIVEN, PAIRS, RECORD, results_of_others
 from ..quantities import stored
 from .given import Given
-from .verdicts import Verdict
+from .verdict import Verdict
 
 CHECKED = "eqtensor_check"  # key of what was found, by the names of tensors
 

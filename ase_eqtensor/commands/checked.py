@@ -10,7 +10,7 @@ from rich.text import Text
 
 from ..checking.given import Given
 from ..checking.readings import IONS
-from ..checking.verdicts import DOUBTFUL, FAR, FINE, WRONG, Verdict
+from ..checking.verdict import DOUBTFUL, FAR, FINE, WRONG, Verdict
 from ..crystal.formula import reduced_formula
 from ..prediction.prediction import Prediction
 from ..quantities import QUANTITIES
