@@ -24,6 +24,7 @@ FINE, FRAME, ORDER, UNIT = "as written", "frame", "Voigt order", "unit"
 IONS, TRANSPOSED, CONVENTION = "ions", "transposed", "convention"
 
 COMMON, USUAL, RARE, UNNAMED = 5e-2, 2e-2, 4e-3, 2e-4
+OMITTED = 8e-2  # programs write the ionic part apart
 
 ORDERS = {  # Voigt indices of ours, xx yy zz yz xz xy, in the order of the file
     "xx yy zz xy yz xz, as VASP has it": (0, 1, 2, 5, 3, 4),
@@ -207,7 +208,7 @@ def _inverse(unit: float) -> Callable[[np.ndarray], np.ndarray]:
 def _of_ions(quantity: Quantity, written: np.ndarray) -> list[Reading]:
     """One permittivity for the other: nothing in the file says what the other would be."""
     words = {
-        TOTAL.name: (ELECTRONIC.name, "eps_inf, without the ionic part", COMMON),
+        TOTAL.name: (ELECTRONIC.name, "eps_inf, without the ionic part", OMITTED),
         ELECTRONIC.name: (TOTAL.name, "the total permittivity, with the ionic part", RARE),
     }
     if quantity.name not in words:

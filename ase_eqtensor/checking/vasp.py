@@ -63,15 +63,15 @@ def read_outcar(path: Path, structure: Atoms | None = None) -> Found:
             clamped.add(STIFFNESS.name)
     outcar.read_lepsilon()
     outcar.read_lepsilon_ionic()
-    static = np.array(getattr(outcar, "dielectric_tensor", []))
+    static = np.array(outcar.dielectric_tensor)
     if static.shape == (3, 3) and static.any():
         tensors[ELECTRONIC.name] = static
-        ionic = np.array(getattr(outcar, "dielectric_ionic_tensor", []))
+        ionic = np.array(outcar.dielectric_ionic_tensor)
         if ionic.shape == (3, 3) and ionic.any():
             tensors[TOTAL.name] = static + ionic
-    piezo = np.array(getattr(outcar, "piezo_tensor", []))
+    piezo = np.array(outcar.piezo_tensor)
     if piezo.shape == (3, 6) and piezo.any():
-        ionic = np.array(getattr(outcar, "piezo_ionic_tensor", []))
+        ionic = np.array(outcar.piezo_ionic_tensor)
         if ionic.shape == (3, 6) and ionic.any():
             piezo = piezo + ionic
         else:
