@@ -190,6 +190,19 @@ def predictions(model: Model, records: list[Record], out_of_fold: bool) -> list[
     return [found[i] for i in range(len(records))]
 
 
+def records_of(database: str, half: int) -> list[Record]:
+    """The rows with tensors of a half of the compositions."""
+    names = {quantity.name for quantity in KINDS}
+    return [
+        record
+        for record in read_database(database)
+        if names & record.targets.keys()
+        and record.at_rest
+        and not record.quarantine
+        and part_of(record.reduced_formula, 2) == half
+    ]
+
+
 def constructed(
     records: list[Record], count: int, rng: np.random.Generator
 ) -> Iterator[tuple[Mistake, Quantity, int, Case]]:
@@ -242,15 +255,7 @@ def main(
     model: Annotated[str | None, typer.Option(help="Shipped model or .safetensors file.")] = None,
 ) -> None:
     """Print tables of answers by mistake, and of false alarms."""
-    names = {quantity.name for quantity in KINDS}
-    records = [
-        record
-        for record in read_database(database)
-        if names & record.targets.keys()
-        and record.at_rest
-        and not record.quarantine
-        and part_of(record.reduced_formula, 2) == half
-    ]
+    records = records_of(database, half)
     loaded, rng = load_model(model), np.random.default_rng(SEED)
     said = {seen: predictions(loaded, records, not seen) for seen in (False, True)}
     answers: dict[str, list[list[str]]] = {mistake.name: [] for mistake in MISTAKES}

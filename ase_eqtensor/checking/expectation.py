@@ -5,7 +5,7 @@ has three parts: what breaks the point group or the symmetry of its indices, the
 and the shape of the rest, which is an array of norm one. Each has a distance from what is expected,
 the last two in units of the error to expect, and each distance a distribution with tails
 (Student's t), fitted to first-principles tensors that the networks had not seen
-(studies/check_cases.py).
+(studies/check_errors.py).
 """
 
 from dataclasses import dataclass
@@ -74,11 +74,12 @@ def _peak(tail: float, dimension: int) -> float:
     return gammas - dimension / 2 * log(tail * pi)
 
 
+# as fitted, with tails that are no lighter than those of eight degrees of freedom
 ERRORS = {
-    STIFFNESS.name: Errors(0.13, 0.53, 4.0, 0.57, 8.0, 0.82, 4.0),
-    ELECTRONIC.name: Errors(-0.33, 0.93, 8.0, 1.34, 1.8, 0.38, 2.0),
-    TOTAL.name: Errors(-0.65, 0.56, 2.5, 1.83, 3.5, 0.40, 2.0),
-    PIEZOELECTRIC.name: Errors(0.11, 0.70, 6.6, 1.04, 3.1, 0.65, 1.7),
+    STIFFNESS.name: Errors(0.21, 0.59, 5.1, 0.53, 8.0, 0.82, 4.4),
+    ELECTRONIC.name: Errors(-0.50, 0.74, 5.3, 1.41, 2.0, 0.33, 2.0),
+    TOTAL.name: Errors(-0.65, 0.56, 2.5, 1.83, 3.5, 0.36, 1.9),
+    PIEZOELECTRIC.name: Errors(0.13, 0.73, 7.7, 1.04, 3.2, 0.64, 1.7),
 }
 
 
@@ -87,16 +88,13 @@ class Fit(NamedTuple):
 
     logarithm: of the likelihood, up to a constant of the written tensor.
     broken: relative part that breaks the symmetry.
-    least: least eigenvalue, in the unit of the array; NaN of a tensor without one.
-    size: logarithm of the ratio of norms, over the error to expect.
-    shape: distance of shapes, over the error to expect.
+    least: least eigenvalue less the least possible one, in the unit of the array; NaN of a tensor
+        without one.
     """
 
     logarithm: np.ndarray
     broken: np.ndarray
     least: np.ndarray
-    size: np.ndarray
-    shape: np.ndarray
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,7 +125,7 @@ class Expectation:
         if prediction is None or not estimate or quantity.name not in prediction.tensors:
             return cls(quantity, None, 1.0, projector)
         array = quantity.from_ase(prediction.tensors[quantity.name])
-        core = array - _least(quantity)
+        core = array - least_array(quantity)
         # the error of the whole tensor, as one of what is left without the least possible one
         size = max(float(np.linalg.norm(core)), 1e-9)
         error = estimate.relative_error[TYPICAL] * float(np.linalg.norm(array)) / size
@@ -153,29 +151,32 @@ class Expectation:
         away = _norms(arrays - allowed)
         small = LEAST if quantity is PIEZOELECTRIC else 0.0
         broken = np.where(away > small, away / norm, 0.0)
-        rounding = _rounding(quantity, arrays) / norm
-        forbidden = min(len(self.projector) - self.free, MOST) + (arrays.ndim > 2)
-        noise = np.hypot(NOISE, rounding)
+        noise = np.hypot(NOISE, _rounding(quantity, arrays) / norm[0])
+        forbidden = min(len(self.projector) - self.free, MOST) + 1  # and asymmetric indices
         logarithm = _student(broken / noise, NOISE_TAIL, forbidden)
-        core = allowed - _least(quantity)
+        core = allowed - least_array(quantity)
         least = np.full(count, np.nan)
         if quantity.least_eigenvalue is not None:
             least = np.linalg.eigvalsh(core)[:, 0]
             logarithm = logarithm - UNSTABLE * (least < -0.02 * _norms(core))
-        nothing = np.full(count, np.nan)
-        if self.array is None or not self.array.any():
-            return Fit(logarithm, broken, least, nothing, nothing)
-        known = ERRORS[quantity.name]
+        if self.array is not None and self.array.any():
+            known, directions = ERRORS[quantity.name], self.free - 1
+            size, shape = self.distances(core)
+            logarithm = logarithm + known.of_size(size) - log(self.error)
+            if directions:
+                logarithm += known.of_shape(shape, directions) - directions * log(self.error)
+        return Fit(logarithm, broken, least)
+
+    def distances(self, core: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Logarithms of ratios of norms (n,) and distances of shapes (n,) from what is expected, in
+        units of the error to expect, of arrays (n, *form.shape) less the least possible one."""
+        assert self.array is not None
         sizes, own = np.maximum(_norms(core), 1e-30), float(np.linalg.norm(self.array))
-        size = np.log(sizes / own) / self.error
         shape = _norms(core / sizes[:, None, None] - self.array / own) / self.error
-        logarithm = logarithm + known.of_size(size) - log(self.error)
-        if directions := self.free - 1:
-            logarithm += known.of_shape(shape, directions) - directions * log(self.error)
-        return Fit(logarithm, broken, least, size, shape)
+        return np.log(sizes / own) / self.error, shape
 
 
-def _least(quantity: Quantity) -> np.ndarray:
+def least_array(quantity: Quantity) -> np.ndarray:
     """The least possible array (*form.shape)."""
     if not quantity.least_eigenvalue:
         return np.zeros(quantity.shape)

@@ -161,7 +161,7 @@ def _units(quantity: Quantity) -> Iterator[Undo]:
     elif quantity is PIEZOELECTRIC:
         factors = {
             "C/m^2 taken for e/Å^2": (1 / C_PER_M2, COMMON),
-            "e/Å^2 taken for C/m^2": (C_PER_M2, USUAL),
+            "e/Å^2 taken for C/m^2": (C_PER_M2, RARE),
             "μC/cm^2 taken for C/m^2": (0.01, UNNAMED),
             "C/m^2 taken for μC/cm^2": (100.0, UNNAMED),
         }
