@@ -85,10 +85,12 @@ __all__ = [
     "UnstableWarning",
     "UntrainedElementWarning",
     "VacuumWarning",
+    "Verdict",
     "Waves",
     "abaqus_material",
     "amset_settings",
     "available_models",
+    "check_tensors",
     "damask_phase",
     "elastic_summary",
     "elastic_tensor",
@@ -118,9 +120,11 @@ _LATER = {
     "Electromechanical": "analysis",
     "Optics": "analysis",
     "Screened": "screening",
+    "Verdict": "checking",
     "Waves": "analysis",
     "abaqus_material": "handover",
     "amset_settings": "handover",
+    "check_tensors": "checking",
     "damask_phase": "handover",
     "elastic_summary": "analysis",
     "elastic_tensor": "analysis",
@@ -152,6 +156,7 @@ if TYPE_CHECKING:  # for those who read the code without running it
         to_ieee,
         wave_indices,
     )
+    from .checking import Verdict, check_tensors
     from .files import freeze, load, open_collection, save, tensors_of
     from .handover import abaqus_material, amset_settings, damask_phase
     from .reporting import plot, report

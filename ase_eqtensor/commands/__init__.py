@@ -9,7 +9,19 @@ arguments; 3, some crystals failed and the others are there.
 
 import sys
 
-from . import cite, data, evaluate, label, models, partner, predict, report, screen, train  # noqa: F401 (they register)
+from . import (  # noqa: F401 (they register)
+    check,
+    cite,
+    data,
+    evaluate,
+    label,
+    models,
+    partner,
+    predict,
+    report,
+    screen,
+    train,
+)
 from .app import app, with_options
 
 __all__ = ["app", "main"]

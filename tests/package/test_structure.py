@@ -16,7 +16,7 @@ from ase_eqtensor.quantities import QUANTITIES, heads
 ORDER = [
     "errors", "extras", "storage", "parallel", "tensors", "quantities", "crystal", "potential",
     "network", "models", "prediction", "calculator", "files", "analysis", "handover", "matcalc",
-    "screening", "reporting",
+    "screening", "checking", "reporting",
     "train.folds", "train.record", "train.lines", "train.queue", "train.targets", "train.measured",
     "train.data", "train.teacher", "train.recipes", "train.fitting", "train.scoring", "train.card",
     "train.run", "train.families", "train.branch", "train.student", "train.calibrate",
