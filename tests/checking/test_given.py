@@ -16,7 +16,7 @@ from ase_eqtensor import load, tensors_of
 from ase_eqtensor.analysis import structure_of
 from ase_eqtensor.checking.given import Given, read_given, read_tensor, shaped
 from ase_eqtensor.commands import app
-from ase_eqtensor.errors import DataError
+from ase_eqtensor.errors import DataError, StructureError
 from ase_eqtensor.quantities.permittivity import ELECTRONIC, TOTAL
 from ase_eqtensor.quantities.piezoelectric import PIEZOELECTRIC
 from ase_eqtensor.quantities.stiffness import STIFFNESS
@@ -128,7 +128,7 @@ def test_documents_of_the_materials_project(tmp_path):
     np.testing.assert_allclose(elastic.tensors[STIFFNESS.name], C * GPA)
     assert set(dielectric.tensors) == {TOTAL.name, ELECTRONIC.name}
     assert piezo.tensors[PIEZOELECTRIC.name][2, 2] == pytest.approx(1 / C_PER_M2)
-    assert isinstance(error, DataError) and "#3" in str(error)
+    assert isinstance(error, StructureError) and "#3: there is no" in str(error)
 
 
 def test_shapes_that_people_use():
