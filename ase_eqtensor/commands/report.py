@@ -184,11 +184,11 @@ def _write(file: str, task: _Task) -> "tuple[int, Listed | EqTensorError]":
     label, atoms = crystals[-1]
     try:
         if isinstance(atoms, StructureError):
-            raise located(atoms, label)
+            raise atoms
         calculator = calculator_of(*task.recipe)
         subject = write_page(atoms, task.page, calculator, task.overwrite, task.index)
     except EqTensorError as error:
-        return len(crystals), error
+        return len(crystals), located(error, label)
     from ..reporting.index import Listed  # needs the extra
 
     return len(crystals), Listed.of(subject, file, task.page)

@@ -5,7 +5,7 @@ from html import unescape
 from pathlib import Path
 
 import pytest
-from ase.build import bulk
+from ase.build import bulk, molecule
 from ase.io import write
 from places import CIFS
 from typer.testing import CliRunner
@@ -92,12 +92,15 @@ def test_a_folder_with_its_subfolders_is_read(run, tmp_path):
         write(tmp_path / "calc" / folder / "POSCAR", bulk("MgO", "rocksalt", a=4.2), format="vasp")
     (tmp_path / "calc" / "notes.txt").write_text("no crystal")
     (tmp_path / "calc" / ".hidden.cif").write_text("no crystal")
+    write(tmp_path / "calc" / "water.xyz", molecule("H2O"))
     done = run("calc", "-o", "pages")
-    assert done.exit_code == 0 and "skipped 1 file" in done.stderr
+    assert done.exit_code == 3 and "skipped 1 file" in done.stderr
+    assert "calc/water.xyz: H2O: periodic along no direction" in done.stderr
     assert "calc/notes.txt" in done.stderr and ".hidden" not in done.stderr
     names = sorted(p.name for p in (tmp_path / "pages").iterdir())
     assert names == ["a-POSCAR.html", "b-POSCAR.html", "index.html"]
-    assert "notes.txt" not in (tmp_path / "pages" / "index.html").read_text("utf-8")
+    page = (tmp_path / "pages" / "index.html").read_text("utf-8")
+    assert "calc/water.xyz: H2O" in page and "notes.txt" not in page
 
 
 def test_a_folder_with_one_crystal_makes_a_folder(run, tmp_path):
