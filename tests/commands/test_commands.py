@@ -165,8 +165,8 @@ def test_screen_and_its_failures(runner, tmp_path):
 
 def test_models_lists_them(runner):
     text = runner.invoke(app, ["models"]).stdout
-    assert "joint-v4 --partner 7net-l3i5: stiffness 0.1" in text
-    assert "joint-v4 (default)" in text and "joint-v3-small" in text
+    assert "joint-v5 --partner 7net-l3i5: stiffness 0.1" in text
+    assert "joint-v5 (default)" in text and "joint-v5-folds" in text
 
 
 def test_models_tells_what_the_card_says(runner):
@@ -177,8 +177,8 @@ def test_models_tells_what_the_card_says(runner):
     told += [f"stiffness: {card.level_of_theory['elasticity_tensor']}", "10 networks, 7"]
     told += [f"stiffness: mean {figures['mean_relative']['value']:.3f}", "layered crystals 31 %"]
     told += ["eps_inf: 63, without He Ne Ar Kr Tc", "--partner 7net-l3i5: stiffness 0."]
-    assert [line for line in told if line not in text] == [] and "joint-v3" not in text
-    assert "joint-v3-small" in runner.invoke(app, ["models", "-v"]).stdout
+    assert [line for line in told if line not in text] == [] and "joint-v5" not in text
+    assert "joint-v5-folds" in runner.invoke(app, ["models", "-v"]).stdout
 
 
 @pytest.mark.parametrize("debug", [False, True])

@@ -77,7 +77,7 @@ def test_what_cannot_be_drawn(calculator, model, gallium_nitride):
     small = EqTensorCalculator(model).predictor.predict_one(salt)
     with pytest.raises(ElementError, match="Cl does not occur"):
         plot(small, "young")
-    older = EqTensorCalculator("joint-v3-small").predictor.predict_one(salt)
+    older = EqTensorCalculator("joint-v2").predictor.predict_one(salt)
     with pytest.raises(SettingError, match="predicts no piezoelectric tensor"):
         plot(older, "piezoelectric")
 

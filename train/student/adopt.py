@@ -14,6 +14,7 @@ from typing import Annotated
 import msgspec
 import typer
 
+from ase_eqtensor import __version__
 from ase_eqtensor.errors import DataError
 from ase_eqtensor.models.card import Card
 from ase_eqtensor.models.store import Model, load_model, save_model, shipped_folder
@@ -39,6 +40,7 @@ def adopt(student: Model, folds: Model, records: list[Record], path: Path) -> Pa
     )
     card: Card = msgspec.structs.replace(
         folds.card,
+        package_version=__version__,
         members=student.card.members,
         level_of_theory=student.card.level_of_theory,
     )
