@@ -31,7 +31,6 @@ from ase_eqtensor.train.data.database import read_database
 from ase_eqtensor.train.folds import split
 from studies.laws import strained
 
-NOTHING = 1e-5  # norm of a tensor, in its unit; the piezoelectric ones that matter have 1e-2
 SUPERCELL = [[1, 1, 0], [-1, 1, 0], [0, 0, 2]]
 
 
@@ -46,10 +45,10 @@ def largest_deviation(
     for tensors_before, tensors_after, rotation in zip(before, after, rotations):
         deviations = []
         for name, tensor in tensors_before.items():
+            if name not in _never_zero():
+                continue
             expected = QUANTITIES[name].rotate(tensor, rotation)
             norm = np.linalg.norm(expected)
-            if norm < NOTHING:  # symmetry forbids it, and what is left is rounding
-                continue
             deviations.append(np.linalg.norm(tensors_after[name] - expected) / norm)
         largest.append(max(deviations))
     return np.array(largest)
@@ -114,8 +113,13 @@ def volume_changes(
         name: np.array(
             [np.linalg.norm(b[name] - a[name]) / np.linalg.norm(a[name]) for a, b in pairs]
         )
-        for name in offered()
+        for name in _never_zero()
     }
+
+
+def _never_zero() -> list[str]:
+    """The tensors that no symmetry forbids, and to whose size a deviation may be compared."""
+    return [name for name, quantity in offered().items() if not quantity.form.odd]
 
 
 def _identities(crystals: Sequence[Atoms]) -> np.ndarray:
