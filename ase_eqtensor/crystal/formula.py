@@ -1,9 +1,11 @@
 """What a crystal is made of: its composition, and its formula as people write it."""
 
 import warnings
+from functools import lru_cache
 
 import numpy as np
 from ase import Atoms
+from ase.symbols import Symbols
 
 
 def composition(numbers: np.ndarray) -> tuple[tuple[int, int], ...]:
@@ -14,8 +16,14 @@ def composition(numbers: np.ndarray) -> tuple[tuple[int, int], ...]:
 
 def reduced_formula(atoms: Atoms) -> str:
     """pymatgen's reduced formula: the key of the folds, and the name of a crystal everywhere."""
+    return _reduced(tuple(atoms.numbers.tolist()))
+
+
+@lru_cache(maxsize=64)  # several messages may name a crystal
+def _reduced(numbers: tuple[int, ...]) -> str:
     from pymatgen.core import Composition  # takes time, and most predictions need no formula
 
+    counts = Symbols(numbers).formula.count()
     with warnings.catch_warnings():  # noble gases have no electronegativity to sort by
         warnings.filterwarnings("ignore", message="No Pauling electronegativity")
-        return Composition(atoms.symbols.formula.count()).reduced_formula
+        return Composition(counts).reduced_formula

@@ -150,7 +150,8 @@ def widest_gap(atoms: Atoms, least: float = LEAST_GAP) -> float:
     cell = reduced_cell(atoms.cell)
     few = atoms.positions[:: 1 + len(atoms) // FEW_ATOMS]  # other atoms only narrow a layer
     gap = least
-    for spacing in (np.linalg.norm(cell, axis=1).max() / 2, least):
+    half = np.linalg.norm(cell, axis=1).max() / 2
+    for spacing in (half, least) if half > least else (least,):
         planes = planes_wider_than(cell, max(gap, spacing))
         chunk = 1 + ATOMS_AT_ONCE // len(atoms)
         for start in range(0, len(planes), chunk):

@@ -111,15 +111,22 @@ def greatest_longitudinal(tensors: np.ndarray) -> np.ndarray:
     with a large enough the cubic form never falls (T. G. Kolda, J. R. Mayo, SIAM J. Matrix Anal.
     Appl. 32, 1095 (2011)).
     """
-    form = voigt_columns_to_cartesian(tensors)
-    form = (form + np.moveaxis(form, 1, 2) + np.moveaxis(form, 1, 3)) / 3
-    shift = 2 * np.linalg.norm(form.reshape(len(form), 27), axis=1)[:, None, None]
+    greatest = np.zeros(len(tensors))
+    there = np.flatnonzero(np.any(tensors, axis=(1, 2)))  # most crystals have none by symmetry
+    form = voigt_columns_to_cartesian(tensors[there])
+    form = (form + np.moveaxis(form, 1, 2) + np.moveaxis(form, 1, 3)).reshape(-1, 3, 9) / 3
+    shift = 2 * np.linalg.norm(form, axis=(1, 2))[:, None, None]
     n = np.broadcast_to(unit_vectors(_START), (len(form), *_START.shape))
+
+    def contracted(n: np.ndarray) -> np.ndarray:
+        squares = (n[..., :, None] * n[..., None, :]).reshape(*n.shape[:-1], 9)
+        return squares @ form.swapaxes(1, 2)
+
     for _ in range(CLIMB):
-        uphill = np.einsum("bijk,bnj,bnk->bni", form, n, n, optimize=True) + shift * n
+        uphill = contracted(n) + shift * n
         n = uphill / np.maximum(np.linalg.norm(uphill, axis=-1, keepdims=True), 1e-300)
-    values = np.einsum("bijk,bni,bnj,bnk->bn", form, n, n, n, optimize=True)
-    return values.max(axis=1)
+    greatest[there] = (contracted(n) * n).sum(axis=-1).max(axis=1)
+    return greatest
 
 
 def greatest_strain_by_field(piezoelectric: np.ndarray, compliance: np.ndarray) -> np.ndarray:

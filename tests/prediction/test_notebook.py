@@ -14,6 +14,7 @@ from ase_eqtensor import EqTensorCalculator
 from ase_eqtensor.quantities.numbers import number, span
 from ase_eqtensor.quantities.stiffness import STIFFNESS
 from ase_eqtensor.tensors.notation import GPA
+from ase_eqtensor.models.store import DEFAULT_MODEL
 
 VOID = {"br", "hr"}
 
@@ -83,7 +84,7 @@ def test_a_calculator_shows_its_settings_and_its_last_calculation(calculator):
     atoms.calc = EqTensorCalculator()
     atoms.get_property(STIFFNESS.name)
     text = Balanced(atoms.calc._repr_html_()).text
-    assert "MgO" in text and "Bulk modulus K" in text and "'joint-v4'" in text
+    assert "MgO" in text and "Bulk modulus K" in text and f"'{DEFAULT_MODEL}'" in text
 
 
 def test_no_library_of_an_extra_is_needed():
