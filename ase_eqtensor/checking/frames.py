@@ -5,15 +5,17 @@ A frame is an orthogonal matrix R (3, 3): a vector v of the frame of the atoms r
 
 from collections.abc import Iterator
 from functools import cache
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import spglib
 from ase import Atoms
-from scipy.spatial.transform import Rotation
 
 from ..analysis import ieee_rotation
 from ..crystal.symmetry import CrystalSymmetry
+
+if TYPE_CHECKING:
+    from scipy.spatial.transform import Rotation
 
 IEEE = "the IEEE axes"
 GIVEN, CONVENTIONAL = "cell", "standard conventional cell"
@@ -94,11 +96,13 @@ def built(cell: np.ndarray, first: tuple[int, int], second: tuple[int, int]) -> 
 @cache
 def _turns(symbol: str) -> list[tuple[str, np.ndarray]]:
     """The rotations of a point group by Schoenflies but the identity, with what they are called."""
+    from scipy.spatial.transform import Rotation  # slow to import
+
     turns = Rotation.create_group(symbol)
     return [(_told(turn), turn.as_matrix()) for turn in turns if turn.magnitude() > 1e-6]
 
 
-def _told(turn: Rotation) -> str:
+def _told(turn: "Rotation") -> str:
     vector = turn.as_rotvec(degrees=True)
     axis = vector / np.abs(vector).max()
     told = " ".join(f"{x:.3g}" for x in axis.round(6) + 0.0)
