@@ -95,7 +95,7 @@ def _difference(folder: Path) -> float:
     labels = [[label for label, _ in run] for run in runs]
     assert labels[0] == labels[1] and len(set(labels[0])) == len(labels[0])
     return max(
-        float(np.abs(whole[name] - killed[name]).max() / np.abs(whole[name]).max())
+        float(np.abs(whole[name] - killed[name]).max() / (np.abs(whole[name]).max() or 1.0))
         for (_, whole), (_, killed) in zip(*runs)
         for name in whole
     )
