@@ -11,10 +11,10 @@ from crystals import CRYSTALS
 from places import CIFS
 
 from ase_eqtensor import EqTensorCalculator
+from ase_eqtensor.models.store import DEFAULT_MODEL
 from ase_eqtensor.quantities.numbers import number, span
 from ase_eqtensor.quantities.stiffness import STIFFNESS
 from ase_eqtensor.tensors.notation import GPA
-from ase_eqtensor.models.store import DEFAULT_MODEL
 
 VOID = {"br", "hr"}
 
