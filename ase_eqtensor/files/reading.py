@@ -27,7 +27,8 @@ JSON = ".json"  # ASE's databases, or pymatgen's structures
 START = 4096  # bytes of a file by which its kind is told
 CIF = (".cif", ".mcif")
 EXTENDED_XYZ = (".extxyz", ".xyz")
-NO_CRYSTALS = (".md",)  # mostly something else, though ASE takes them for CASTEP's
+# mostly something else, though ASE takes .md for CASTEP's, and POSCAR.html, a report, for VASP's
+NO_CRYSTALS = (".md", ".html")
 COMPRESSIONS = (".gz", ".bz2", ".xz")
 MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"),
          (codecs.BOM_UTF16_BE, "utf-16"))  # fmt: skip

@@ -39,14 +39,14 @@ def test_folder(run, tmp_path):
     shutil.copy(MGO, folder / "b.cif")
     shutil.copy(MGO, folder / "inner" / "a.cif")
     write(folder / "c.vasp", read(MGO), format="vasp")
-    for name in ("README.md", "list.csv", "script.py", ".hidden.cif", "card.json"):
+    for name in ("README.md", "list.csv", "script.py", ".hidden.cif", "card.json", "POSCAR.html"):
         (folder / name).write_text('{"a": 1}')
     done = run("predict", "cifs", "--csv")
     assert done.exit_code == 0, done.stderr
     sources = [line.split(",")[0] for line in done.stdout.splitlines()[1:]]
     assert sources == ["cifs/b.cif", "cifs/c.vasp", "cifs/inner/a.cif"]
-    told = "cifs/README.md, cifs/card.json, cifs/list.csv, cifs/script.py"
-    assert f"skipped 4 files in no format of crystals: {told}" in done.stderr
+    told = "cifs/POSCAR.html, cifs/README.md, cifs/card.json, cifs/list.csv, cifs/script.py"
+    assert f"skipped 5 files in no format of crystals: {told}" in done.stderr
     done = run("predict", "cifs", "--csv", "--pattern", "b.*")
     assert len(done.stdout.splitlines()) == 2 and "skipped" not in done.stderr
     for _ in range(2):  # what the first run wrote is not read by the second
