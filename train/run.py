@@ -2,13 +2,15 @@
 
 import json
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 from ase_eqtensor import __version__
 from ase_eqtensor.errors import DataError
-from ase_eqtensor.models.card import Card, Member
+from ase_eqtensor.models.card import Card, Figures, Member
 from ase_eqtensor.models.store import save_model
+from ase_eqtensor.network.model import TensorNetwork
 from ase_eqtensor.quantities import Quantity, offered
 from ase_eqtensor.train.data.database import read_database
 from ase_eqtensor.train.data.sources import LEVEL_OF_THEORY, NOT_STATED
@@ -58,15 +60,7 @@ def train(
         minutes=round((time.perf_counter() - start) / 60, 1),
         data=describe(parts, recipe.datasets),
     )
-    card = Card(
-        architecture=network.architecture,
-        package_version=__version__,
-        level_of_theory=level_of_theory(parts.train),
-        elements=element_counts(parts.train),
-        members=[member],
-        recipe=recipe.to_dict(),
-        figures={"val": scored},
-    )
+    card = card_of_run(network, parts.train, member, recipe.to_dict(), {"val": scored})
     return save_model(network, card, folder / folder.name, training_crystals(records))
 
 
@@ -79,6 +73,26 @@ def _check_folder(folder: Path, recipe: str, resume: bool) -> None:
         raise DataError(f"{folder} is not empty: choose another folder, or --resume that run")
     if begun and stored.is_file() and stored.read_text() != recipe:
         raise DataError(f"{folder} was begun with another recipe ({stored}): resume with that one")
+
+
+def card_of_run(
+    network: TensorNetwork,
+    trained: Sequence[Record],
+    member: Member,
+    recipe: dict[str, Any],
+    scored: dict[str, dict[str, Figures]],
+) -> Card:
+    """The card of a network of one member that learnt from `trained`; `scored` are its figures, by
+    part."""
+    return Card(
+        architecture=network.architecture,
+        package_version=__version__,
+        level_of_theory=level_of_theory(trained),
+        elements=element_counts(trained),
+        members=[member],
+        recipe=recipe,
+        figures=scored,
+    )
 
 
 def level_of_theory(records: Iterable[Record]) -> dict[str, str]:

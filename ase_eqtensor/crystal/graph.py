@@ -38,6 +38,11 @@ class CrystalGraph:
     polar: np.ndarray = field(default_factory=lambda: np.eye(3))
     odd: bool = True
 
+    @property
+    def receiver(self) -> np.ndarray:
+        """(E,) int64 atom a of each edge."""
+        return np.repeat(np.arange(len(self.numbers)), self.degree)
+
 
 def build_graph(
     atoms: Atoms,

@@ -17,19 +17,18 @@ from typing import Annotated
 import msgspec
 import typer
 
-from ase_eqtensor import __version__
 from ase_eqtensor.errors import DataError
 from ase_eqtensor.models.store import Model, load_model, save_model
 from ase_eqtensor.network.ensemble import select
 from ase_eqtensor.train.branch.fit import fit_branch
 from ase_eqtensor.train.data.database import read_database
 from ase_eqtensor.train.families.kept import comparable
-from ase_eqtensor.train.fitting.samples import Sample, element_counts, prepare
+from ase_eqtensor.train.fitting.samples import Sample, prepare
 from ase_eqtensor.train.folds import split
 from ase_eqtensor.train.queue import undone
 from ase_eqtensor.train.recipes.recipe import Recipe, load_recipe
 from ase_eqtensor.train.record import Record
-from ase_eqtensor.train.run import describe, level_of_theory
+from ase_eqtensor.train.run import card_of_run, describe
 from ase_eqtensor.train.scoring.evaluate import figures
 from ase_eqtensor.train.scoring.outputs import compare
 
@@ -55,24 +54,14 @@ def execute(
         )
     datasets = [*model.card.recipe["datasets"], *recipe.datasets]
     minutes = (member.minutes or 0) + (time.perf_counter() - begun) / 60
-    card = msgspec.structs.replace(
-        model.card,
-        package_version=__version__,
-        level_of_theory=level_of_theory(parts.train),
-        elements=element_counts(parts.train),
-        members=[
-            msgspec.structs.replace(
-                member, minutes=round(minutes, 1), data=describe(parts, datasets)
-            )
-        ],
-        recipe=model.card.recipe
+    card = card_of_run(
+        network,
+        parts.train,
+        msgspec.structs.replace(member, minutes=round(minutes, 1), data=describe(parts, datasets)),
+        model.card.recipe
         | {"datasets": datasets, "fold": member.fold, "seed": member.seed}
         | {"branch": comparable(recipe.to_dict())},
-        figures={"val": member.val | figures(compare(network, val, parts.train))},
-        by_fold=[],
-        uncertainty={},
-        calibration={},
-        suspicions={},
+        {"val": member.val | figures(compare(network, val, parts.train))},
     )
     save_model(network, card, path)
 

@@ -4,15 +4,14 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from ase_eqtensor import __version__
-from ase_eqtensor.models.card import Card, Member
+from ase_eqtensor.models.card import Member
 from ase_eqtensor.models.store import load_model, save_model
 from ase_eqtensor.network.ensemble import merge
 from ase_eqtensor.train.families.definitions import without
 from ase_eqtensor.train.fitting.fit import fit
-from ase_eqtensor.train.fitting.samples import Sample, element_counts
+from ase_eqtensor.train.fitting.samples import Sample
 from ase_eqtensor.train.recipes.recipe import Recipe
-from ase_eqtensor.train.run import level_of_theory
+from ase_eqtensor.train.run import card_of_run
 from ase_eqtensor.train.scoring.fingerprints import fingerprints_of
 from ase_eqtensor.train.scoring.outputs import Predictions, compare
 
@@ -23,14 +22,8 @@ def execute(recipe: Recipe, family: str, samples: list[Sample], weights: Path) -
     trained = [sample.record for sample in parts.train]
     scratch = weights.with_suffix(".tmp")
     network = fit(parts, recipe, scratch, resume=True, progress=False).network.cpu()
-    card = Card(
-        architecture=network.architecture,
-        package_version=__version__,
-        level_of_theory=level_of_theory(trained),
-        elements=element_counts(trained),
-        members=[Member(fold=recipe.fold, seed=recipe.seed)],
-        recipe=recipe.to_dict() | {"without": family},
-    )
+    member = Member(fold=recipe.fold, seed=recipe.seed)
+    card = card_of_run(network, trained, member, recipe.to_dict() | {"without": family}, {})
     save_model(network.requires_grad_(False), card, scratch / weights.name)
     for path in scratch.glob(f"{weights.stem}.*"):
         path.replace(weights.parent / path.name)

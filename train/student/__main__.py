@@ -15,21 +15,19 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
-import msgspec
 import typer
 
-from ase_eqtensor import __version__
 from ase_eqtensor.models.card import Member
 from ase_eqtensor.models.store import Model, load_model, save_model
 from ase_eqtensor.network.ensemble import select
 from ase_eqtensor.train.data.database import read_database
 from ase_eqtensor.train.families.kept import comparable
-from ase_eqtensor.train.fitting.samples import element_counts, prepare, training_crystals
+from ase_eqtensor.train.fitting.samples import prepare, training_crystals
 from ase_eqtensor.train.folds import Split, fold_of, in_val, split
 from ase_eqtensor.train.queue import undone
 from ase_eqtensor.train.recipes.recipe import Recipe, load_recipe
 from ase_eqtensor.train.record import Record
-from ase_eqtensor.train.run import describe, level_of_theory
+from ase_eqtensor.train.run import card_of_run, describe
 from ase_eqtensor.train.scoring.evaluate import figures
 from ase_eqtensor.train.scoring.outputs import compare
 from ase_eqtensor.train.student.crystals import Crystal, crystals, graphs
@@ -65,10 +63,10 @@ def execute(
         pool = [c for c in pool if fold_of(c.formula) != fold and not in_val(c.formula)]
         recipe, held = replace(recipe, fold=fold), parts.val
     held = [r for r in held if DATASETS[r.dataset].holds_tensors and not r.quarantine]
-    val = prepare(held, model.network.architecture.cutoff, workers=1)
+    cutoff = model.network.architecture.cutoff
+    val = prepare(held, cutoff, workers=1)
     known = {quantity.trained_on for quantity in model.quantities.values()}
     elements = frozenset.intersection(*(model.trained_elements(name) for name in known))
-    cutoff = model.network.architecture.cutoff
     asked = graphs(pool, cutoff, recipe.noise, elements, recipe.seed, fold)
     taught = lessons(select(model.network, members), asked)
     first = select(model.network, members[:1])
@@ -77,21 +75,14 @@ def execute(
     minutes = round((time.perf_counter() - begun) / 60, 1)
     datasets = model.card.recipe["datasets"]
     member = Member(fold=fold, seed=recipe.seed, minutes=minutes, data=describe(parts, datasets))
-    card = msgspec.structs.replace(
-        model.card,
-        package_version=__version__,
-        level_of_theory=level_of_theory(parts.train),
-        elements=element_counts(parts.train),
-        members=[member],
-        recipe=comparable(model.card.recipe)
+    card = card_of_run(
+        network,
+        parts.train,
+        member,
+        comparable(model.card.recipe)
         | {"fold": fold, "seed": recipe.seed}
         | {"student": comparable(recipe.to_dict())},
-        figures={"val": figures(compare(network, val, parts.train))},
-        by_fold=[],
-        uncertainty={},
-        calibration={},
-        suspicions={},
-        measured={},
+        {"val": figures(compare(network, val, parts.train))},
     )
     save_model(network, card, weights, training_crystals(list(records)))
 

@@ -91,8 +91,7 @@ def shaken(graph: CrystalGraph, deviation: float, random: np.random.Generator) -
     """The graph with every atom displaced, each component by `deviation` Å (standard deviation);
     neighbours stay those of the crystal before."""
     moved = deviation * random.standard_normal((len(graph.numbers), 3))
-    receiver = np.repeat(np.arange(len(graph.numbers)), graph.degree)
-    return replace(graph, vector=graph.vector + moved[graph.sender] - moved[receiver])
+    return replace(graph, vector=graph.vector + moved[graph.sender] - moved[graph.receiver])
 
 
 def graphs(
@@ -136,5 +135,4 @@ def _size(graph: CrystalGraph, numbers: np.ndarray) -> float:
     near ones count most."""
     weight = np.linalg.norm(graph.vector, axis=1) ** -POWER
     radius = covalent_radii[numbers]
-    receiver = np.repeat(np.arange(len(numbers)), graph.degree)
-    return float(np.average(radius[receiver] + radius[graph.sender], weights=weight))
+    return float(np.average(radius[graph.receiver] + radius[graph.sender], weights=weight))

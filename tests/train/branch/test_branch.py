@@ -8,7 +8,7 @@ import pytest
 import torch
 from ase.build import bulk
 from networks import tiny_network
-from training import PAIRS, records, small_recipe
+from training import PAIRS, records, released, small_recipe
 from typer.testing import CliRunner
 
 from ase_eqtensor.commands import app
@@ -26,7 +26,6 @@ from ase_eqtensor.train.data.database import read_database, write_database
 from ase_eqtensor.train.families.kept import of_trunk
 from ase_eqtensor.train.record import Record
 from ase_eqtensor.train.release import release
-from ase_eqtensor.train.run import train
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*:UserWarning:lightning", "ignore::UserWarning")
 logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
@@ -79,10 +78,7 @@ def branched(tmp_path_factory):
     write_database(database, records() + [zincblende(pair, i) for i, pair in enumerate(PAIRS)])
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("LOKY_MAX_CPU_COUNT", "1")
-        runs = [folder / f"fold{fold}" for fold in (0, 1)]
-        for fold, run in enumerate(runs):
-            train(database, small_recipe(fold=fold, epochs=1), run)
-        base = release("base", read_database(database), runs, folder)
+        base = released(database, folder)
         recipe = folder / "odd.toml"
         recipe.write_text(
             'datasets = ["piezoelectric"]\nepochs = 40\nbatch_size = 8\nlearning_rate = 0.01\n'

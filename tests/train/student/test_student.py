@@ -9,7 +9,7 @@ import torch
 from ase import Atoms
 from ase.build import bulk
 from networks import tiny_network
-from training import records, small_recipe
+from training import records, released, small_recipe
 
 from ase_eqtensor import EqTensorCalculator
 from ase_eqtensor.crystal.formula import reduced_formula
@@ -24,7 +24,6 @@ from ase_eqtensor.train.data.database import read_database, write_database
 from ase_eqtensor.train.folds import fold_of, in_val
 from ase_eqtensor.train.record import Record
 from ase_eqtensor.train.release import release
-from ase_eqtensor.train.run import train
 from ase_eqtensor.train.scoring.outputs import out_of_fold
 from ase_eqtensor.train.student.__main__ import ALL, main, weights_of
 from ase_eqtensor.train.student.adopt import adopt
@@ -129,10 +128,7 @@ def adopted(tmp_path_factory):
     recipe.write_text("epochs = 2\nbatch_size = 8\nlearning_rate = 0.001\nnoise = 0.05\n")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("LOKY_MAX_CPU_COUNT", "1")
-        runs = [folder / f"fold{fold}" for fold in (0, 1)]
-        for fold, run in enumerate(runs):
-            train(database, small_recipe(fold=fold, epochs=1), run)
-        base = release("base", read_database(database), runs, folder)
+        base = released(database, folder)
         arguments = str(base), database, folder / "taught", str(recipe)
         main(*arguments)
         taught = {f: weights_of(folder / "taught", "base", f) for f in (0, 1, ALL)}
