@@ -5,7 +5,6 @@ from collections.abc import Collection, Mapping
 import numpy as np
 
 from ..calculator import EqTensorCalculator
-from ..crystal.symmetry import analyse
 from ..crystal.validation import as_atoms, check_structure, describe
 from ..errors import DataError
 from ..prediction.known import compared
@@ -63,7 +62,7 @@ def judged(
     symprec = predictor.symprec
     known = compared(prediction, predictor.model.seen(atoms, symprec))
     found = verdicts(atoms, tensors, prediction, symprec, known, clamped)
-    return with_pairs(found, analyse(atoms, symprec))
+    return with_pairs(found, atoms, symprec)
 
 
 def _check(name: str, tensor: np.ndarray, crystal: str) -> None:

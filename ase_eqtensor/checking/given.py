@@ -12,7 +12,7 @@ from ase import Atoms
 
 from ..errors import DataError, EqTensorError, StructureError
 from ..files.frozen import GIVEN, PAIRS, RECORD, is_record
-from ..files.pymatgen_json import structure_of
+from ..files.pymatgen_json import documents, structure_of
 from ..files.reading import read_crystals
 from ..quantities import Quantity, stored
 from ..quantities.permittivity import ELECTRONIC, TOTAL
@@ -115,14 +115,15 @@ def _read(path: Path, structure: Atoms | None) -> Iterator[Given | EqTensorError
             yield _of_entry(label, structure or frame, _of_atoms(frame))
 
 
-def _documents(path: Path) -> list[dict]:
+def _documents(path: Path) -> list[Mapping[str, Any]]:
     """The objects of a JSON file that hold tensors; none of another file, or an ASE database."""
     if path.suffix.lower() != ".json" or not path.is_file():
         return []
-    content = json.loads(path.read_text("utf-8"))
-    entries = content if isinstance(content, list) else [content]
-    good = all(isinstance(entry, dict) for entry in entries)
-    return entries if good and not (isinstance(content, dict) and "ids" in content) else []
+    try:
+        entries = documents(path.read_text("utf-8"))
+    except StructureError:  # as reading it as a file of crystals will say
+        return []
+    return [] if "ids" in entries[0] else entries
 
 
 def _structure(entry: Mapping, label: str) -> Atoms:

@@ -3,8 +3,9 @@
 from dataclasses import replace
 
 import numpy as np
+from ase import Atoms
 
-from ..crystal.symmetry import CrystalSymmetry
+from ..crystal.symmetry import analyse
 from ..quantities.permittivity import ELECTRONIC, EPS_NOISE, TOTAL
 from .readings import IONS
 from .verdict import DOUBTFUL, WRONG, Verdict
@@ -12,15 +13,16 @@ from .verdict import DOUBTFUL, WRONG, Verdict
 ROUNDING = 0.02  # of the norm, by which a permittivity may be less than its electronic part
 
 
-def with_pairs(found: dict[str, Verdict], symmetry: CrystalSymmetry) -> dict[str, Verdict]:
+def with_pairs(found: dict[str, Verdict], atoms: Atoms, symprec: float) -> dict[str, Verdict]:
     """The verdicts, changed where eps_inf and the total permittivity of a crystal contradict each
-    other: the ionic part is positive semidefinite, and not nothing where ions have a dipole."""
+    other: the ionic part is positive semidefinite, and not nothing where ions have a dipole, as the
+    symmetry within `symprec` (Å) says."""
     if TOTAL.name not in found or ELECTRONIC.name not in found:
         return found
     total, electronic = found[TOTAL.name], found[ELECTRONIC.name]
     ionic = np.linalg.eigvalsh(total.given - electronic.given)
     size = float(np.linalg.norm(total.given))
-    if np.abs(ionic).max() < EPS_NOISE * size and symmetry.polar.any():
+    if np.abs(ionic).max() < EPS_NOISE * size and analyse(atoms, symprec).polar.any():
         words = ("eps_inf, without the ionic part: both permittivities are the same",)
         changed = replace(total, status=WRONG, causes=(IONS,), explanation=words, repaired=None)
         return found | {TOTAL.name: changed}

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 from ase import Atoms
 
-from ..errors import DataError, StructureError
-from ..files.reading import read_crystals
+from ..errors import DataError
+from ..files.reading import first_crystal
 from ..quantities.permittivity import ELECTRONIC
 
 BESIDE = ("POSCAR-unitcell", "POSCAR_unitcell", "POSCAR", "CONTCAR")
@@ -46,10 +46,7 @@ def _beside(path: Path) -> Atoms:
             return _of_yaml(path.parent / name)
     for name in BESIDE:
         if (path.parent / name).is_file():
-            atoms = read_crystals(path.parent / name)[0]
-            if isinstance(atoms, StructureError):
-                raise StructureError(f"{path.parent / name}: {atoms}")
-            return atoms
+            return first_crystal(path.parent / name)
     raise DataError(
         f"{path}: no crystal beside it ({', '.join([*YAML, *BESIDE])}); name its file with "
         "--structure"

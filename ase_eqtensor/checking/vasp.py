@@ -10,8 +10,7 @@ import numpy as np
 from ase import Atoms
 
 from ..crystal.validation import as_atoms
-from ..errors import StructureError
-from ..files.reading import read_crystals
+from ..files.reading import first_crystal
 from ..quantities.permittivity import ELECTRONIC, TOTAL
 from ..quantities.piezoelectric import PIEZOELECTRIC
 from ..quantities.stiffness import STIFFNESS
@@ -43,11 +42,7 @@ def read_outcar(path: Path, structure: Atoms | None = None) -> Found:
     """
     from pymatgen.io.vasp import Outcar
 
-    if structure is None:
-        first = read_crystals(path)[0]
-        if isinstance(first, StructureError):
-            raise StructureError(f"{path}: {first}")
-        structure = first
+    structure = first_crystal(path) if structure is None else structure
     outcar = Outcar(str(path))
     text = dict.fromkeys(("elastic", "clamped"), np.zeros(0))
     outcar.read_elastic_tensor()

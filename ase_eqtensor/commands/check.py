@@ -12,7 +12,7 @@ from ..checking.given import Given, read_given, read_tensor
 from ..checking.writing import repaired
 from ..errors import EqTensorError, StructureError
 from ..files import check_output, expand, save
-from ..files.reading import read_crystals
+from ..files.reading import first_crystal
 from .app import FAILED, PARTLY_FAILED, ModelName, app, messages, tell_of_failures, with_settings
 from .checked import Checked, print_json, print_verdicts
 
@@ -69,12 +69,7 @@ def check(
     if output is not None:
         check_output(output, overwrite)
     calculator = EqTensorCalculator(model, **settings)
-    crystal = None
-    if structure is not None:
-        first = read_crystals(structure)[0]
-        if isinstance(first, StructureError):
-            raise StructureError(f"{structure}: {first}")
-        crystal = first
+    crystal = None if structure is None else first_crystal(structure)
     found: list[Given | EqTensorError] = []
     names = expand(files).names
     if tensor is not None:
@@ -112,8 +107,9 @@ def _with_tensor(
     name: str, tensor: Path, quantity: str | None, unit: str | None
 ) -> Given | EqTensorError:
     """The first crystal of a file, with a tensor of another file."""
-    atoms = read_crystals(name)[0]
-    if isinstance(atoms, StructureError):
-        return StructureError(f"{name}: {atoms}")
+    try:
+        atoms = first_crystal(name)
+    except StructureError as error:
+        return error
     known, array = read_tensor(tensor, quantity, unit)
     return Given(name, atoms, {known: array})

@@ -1,7 +1,6 @@
 """The command `eqtensor models`."""
 
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -13,7 +12,7 @@ from rich.text import Text
 
 from ..errors import counted
 from ..models.partner_card import read_partner
-from ..models.store import DEFAULT_MODEL, Model, available_models, load_model, shipped_folder
+from ..models.store import DEFAULT_MODEL, Model, available_models, load_model
 from ..models.uncertainty import RELATIVE
 from ..quantities import stored
 from .app import app
@@ -67,8 +66,7 @@ def _table(loaded: list[Model]) -> Table:
             f"{figures[key]['mean_relative']['value']:.3f}" if key in figures else "-"
             for key in quantities
         ]
-        size = f"{_weights(model).stat().st_size / 1e6:.1f}"
-        table.add_row(_title(model), str(len(model.card.members)), *errors, size)
+        table.add_row(_title(model), str(len(model.card.members)), *errors, _megabytes(model))
     return table
 
 
@@ -76,8 +74,9 @@ def _title(model: Model) -> str:
     return f"{model.name} (default)" if model.name == DEFAULT_MODEL else model.name
 
 
-def _weights(model: Model) -> Path:
-    return model.weights or shipped_folder() / f"{model.name}.safetensors"
+def _megabytes(model: Model) -> str:
+    assert model.weights is not None  # it was loaded from there
+    return f"{model.weights.stat().st_size / 1e6:.1f}"
 
 
 def _figures(model: Model) -> dict[str, dict[str, Any]]:
@@ -100,8 +99,8 @@ def _partners(model: Model) -> Iterator[str]:
 def _sections(model: Model) -> Iterator[tuple[str, list[str]]]:
     """What the card of a model says: headings, and the lines below each."""
     card = model.card
-    size = f"{_weights(model).stat().st_size / 1e6:.1f} MB"
-    yield _title(model), [f"{counted(len(card.members), 'network')}, {size}; {card.intended_use}"]
+    networks = counted(len(card.members), "network")
+    yield _title(model), [f"{networks}, {_megabytes(model)} MB; {card.intended_use}"]
     yield "limits", card.limits
     quantities = [
         (q.display.short, name) for name, q in stored().items() if name in model.quantities

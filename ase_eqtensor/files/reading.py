@@ -17,7 +17,7 @@ import ase.io
 from ase import Atoms
 from ase.io.formats import UnknownFileTypeError, filetype, ioformats, open_with_compression
 
-from ..errors import EqTensorError, StructureError
+from ..errors import EqTensorError, StructureError, located
 from .cif import read_cif, reason_of
 from .database import DATABASES, connect, from_row
 from .pymatgen_json import crystals, is_pymatgen_json
@@ -68,6 +68,15 @@ def read_crystals(path: str | Path) -> list[Frame]:
     except Exception as error:  # ASE's readers raise whatever a broken file leads to
         frames = [_damaged(error)]
     return frames or [StructureError(_cannot("there is no crystal in it"))]
+
+
+def first_crystal(path: str | Path) -> Atoms:
+    """The first crystal of a file. Raises StructureError, naming the file, where it cannot be
+    read."""
+    first = read_crystals(path)[0]
+    if isinstance(first, StructureError):
+        raise located(first, str(path))
+    return first
 
 
 def is_folder(path: Path) -> bool:

@@ -13,8 +13,6 @@ from .page import environment, space_group
 from .subject import Subject
 from .words import nouns
 
-INDEX = "index.html"
-
 
 @dataclass(frozen=True)
 class Value:
