@@ -28,7 +28,7 @@ def forces_and_stress(images: Sequence[Atoms], calculator: BaseCalculator) -> li
     Raises StructureError where a number is not finite, and whatever the calculator raises.
     """
     answers: list[Answer] = []
-    size = max(1, BATCH_ATOMS // len(images[0])) if _is_sevennet(calculator) else 1
+    size = max(1, BATCH_ATOMS // len(images[0])) if is_sevennet(calculator) else 1
     for i in range(0, len(images), size):
         batch = images[i : i + size]
         answers += _one(batch[0], calculator) if len(batch) == 1 else _many(batch, calculator)
@@ -43,13 +43,17 @@ def _one(atoms: Atoms, calculator: BaseCalculator) -> list[Answer]:
     return [Answer(atoms.get_forces(), atoms.get_stress(voigt=False))]
 
 
-def _is_sevennet(calculator: BaseCalculator) -> bool:
-    """Whether it is one that `_many` knows; without importing what is not there."""
+def is_sevennet(calculator: BaseCalculator) -> bool:
+    """Whether it is one that `batched` knows; without importing what is not there."""
     module = sys.modules.get("sevenn.calculator")
     return module is not None and type(calculator) is module.SevenNetCalculator
 
 
-def _many(images: Sequence[Atoms], calculator) -> list[Answer]:
+def batched(images: Sequence[Atoms], calculator):
+    """Graphs of structures as SevenNet's potentials read them in one pass.
+
+    Raises what the calculator raises for an element that it does not know.
+    """
     from sevenn import _keys as keys
     from sevenn.atom_graph_data import AtomGraphData
     from sevenn.train.dataload import unlabeled_atoms_to_graph
@@ -62,9 +66,16 @@ def _many(images: Sequence[Atoms], calculator) -> list[Answer]:
         graphs.append(AtomGraphData.from_numpy_dict(graph))
         if calculator.modal:
             graphs[-1][keys.DATA_MODALITY] = calculator.modal
+    return Batch.from_data_list(graphs).to(calculator.device)
+
+
+def _many(images: Sequence[Atoms], calculator) -> list[Answer]:
+    from sevenn import _keys as keys
+
+    graphs = batched(images, calculator)
     calculator.model.set_is_batch_data(True)
     try:
-        output = calculator.model(Batch.from_data_list(graphs).to(calculator.device))
+        output = calculator.model(graphs)
     finally:
         calculator.model.set_is_batch_data(False)  # as the calculator itself wants it
     forces = output[keys.PRED_FORCE].detach().cpu().numpy().reshape(len(images), -1, 3)

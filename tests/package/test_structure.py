@@ -18,7 +18,8 @@ ORDER = [
     "network", "models", "prediction", "calculator", "files", "analysis", "handover", "matcalc",
     "screening", "checking", "reporting",
     "train.folds", "train.record", "train.lines", "train.queue", "train.targets", "train.measured",
-    "train.data", "train.teacher", "train.recipes", "train.fitting", "train.scoring", "train.card",
+    "train.data", "train.teacher", "train.recipes", "train.fitting", "train.pretraining",
+    "train.scoring", "train.card",
     "train.run", "train.families", "train.branch", "train.student", "train.calibrate",
     "train.partner", "train.frames", "train.release", "commands",
 ]  # fmt: skip

@@ -23,8 +23,9 @@ def comparable(recipe: Mapping) -> dict:
 def of_trunk(recipe: Mapping) -> dict:
     """What of a recipe is comparable between networks with a branch (train/branch/) and those
     without: it changes no tensor that they had before. And between networks and their students
-    (train/student/), which say nearly the same."""
-    own = {key: value for key, value in comparable(recipe).items() if key != "student"}
+    (train/student/), which say nearly the same, and those that began with nothing
+    (train/pretraining/), whose errors on families are the larger ones."""
+    own = {k: value for k, value in comparable(recipe).items() if k not in ("student", "start")}
     branch = own.pop("branch", {"datasets": []})
     return own | {"datasets": [d for d in own["datasets"] if d not in branch["datasets"]]}
 

@@ -1,14 +1,18 @@
 """Where a training begins: a network that knows no tensor yet but the size of the usual ones, how
-far the neighbours are in crystals at rest, and of what site symmetry their surroundings tell."""
+far the neighbours are in crystals at rest, of what site symmetry their surroundings tell, and what
+a potential says of atoms."""
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import torch
 from rich.progress import track
+from safetensors.torch import load_file
 from torch.nn.functional import cross_entropy, huber_loss
 
+from ase_eqtensor.errors import DataError
 from ase_eqtensor.network.local_classes import LocalClasses, invariants
 from ase_eqtensor.network.model import Architecture, TensorNetwork
 from ase_eqtensor.network.rest import RestDistance
@@ -41,9 +45,26 @@ def untrained(samples: Sequence[Sample], recipe: Recipe, progress: bool = False)
     network = TensorNetwork(replace(architecture, reference=reference))
     if rest is not None:
         network.rest = rest
+    if recipe.trunk is not None:
+        begin(network, recipe.trunk)
     if architecture.class_mode == "local":
         teach_classes(network.local, [s for s in samples if s.record.at_rest], recipe, progress)
     return network
+
+
+def begin(network: TensorNetwork, trunk: Path) -> None:
+    """Give `network` the weights of train/pretraining/, as far as they go.
+
+    Raises DataError if they are of a network of other widths.
+    """
+    weights = load_file(trunk)
+    own = network.state_dict()
+    if unlike := [n for n, w in weights.items() if n not in own or own[n].shape != w.shape]:
+        raise DataError(
+            f"{trunk}: {unlike[0]} does not fit the network of the recipe: pretrain with the same "
+            "[network], or leave out start"
+        )
+    network.load_state_dict(weights, strict=False)
 
 
 def teach_classes(

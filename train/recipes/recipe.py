@@ -26,6 +26,8 @@ class Recipe:
     seed: of the initial weights and of the order of the crystals.
     epochs: passes over the training crystals. The learning rate falls to zero over them, and the
         averaged weights of the last one are the model: val is too small to choose an epoch by.
+    start: weights of the interactions with which training begins (train/pretraining/): name of a
+        file beside the recipes, or the path of another one; "" for none.
     rest_epochs: passes before that over the training crystals at rest, whose structures teach how
         far neighbours are in such crystals (network/rest.py).
     batch_size: crystals per step.
@@ -48,6 +50,7 @@ class Recipe:
     fold: int = 0
     seed: int = 0
     epochs: int = 30
+    start: str = ""
     rest_epochs: int = 20
     batch_size: int = 32
     learning_rate: float = 3e-3
@@ -62,6 +65,14 @@ class Recipe:
 
     def to_dict(self) -> dict:
         return asdict(self)
+
+    @property
+    def trunk(self) -> Path | None:
+        """The file that `start` names."""
+        if not self.start:
+            return None
+        path = Path(self.start)
+        return path if path.suffix else _shipped_folder() / f"{self.start}.safetensors"
 
     def weight(self, target: Target) -> float:
         """Weight of a target in the sum of losses."""
@@ -133,6 +144,12 @@ def _check_values(recipe: Recipe, origin: str) -> None:
             )
     if not recipe.datasets:
         raise RecipeError(f"{origin}: datasets is empty; choose from {', '.join(DATASETS)}")
+    if recipe.trunk is not None and not recipe.trunk.is_file():
+        trunks = sorted(path.stem for path in _shipped_folder().glob("*.safetensors"))
+        raise RecipeError(
+            f"{origin}: start = {recipe.start!r} is no file: choose from {', '.join(trunks)}, or "
+            "give the path of weights that `python -m ase_eqtensor.train.pretraining` wrote"
+        )
     _check_numbers(recipe, origin)
     try:
         parse_irreps(network.hidden)

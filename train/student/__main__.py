@@ -24,13 +24,13 @@ from ase_eqtensor.train.data.database import read_database
 from ase_eqtensor.train.families.kept import comparable
 from ase_eqtensor.train.fitting.samples import prepare, training_crystals
 from ase_eqtensor.train.folds import Split, fold_of, in_val, split
+from ase_eqtensor.train.pretraining.crystals import Crystal, crystals, graphs
 from ase_eqtensor.train.queue import undone
 from ase_eqtensor.train.recipes.recipe import Recipe, load_recipe
 from ase_eqtensor.train.record import Record
 from ase_eqtensor.train.run import card_of_run, describe
 from ase_eqtensor.train.scoring.evaluate import figures
 from ase_eqtensor.train.scoring.outputs import compare
-from ase_eqtensor.train.student.crystals import Crystal, crystals, graphs
 from ase_eqtensor.train.student.fit import fit_student, lessons
 from ase_eqtensor.train.targets import DATASETS
 

@@ -22,12 +22,12 @@ from ase_eqtensor.quantities import heads
 from ase_eqtensor.train.calibrate import assess
 from ase_eqtensor.train.data.database import read_database, write_database
 from ase_eqtensor.train.folds import fold_of, in_val
+from ase_eqtensor.train.pretraining.crystals import crystals, graphs, shaken, substituted
 from ase_eqtensor.train.record import Record
 from ase_eqtensor.train.release import release
 from ase_eqtensor.train.scoring.outputs import out_of_fold
 from ase_eqtensor.train.student.__main__ import ALL, main, weights_of
 from ase_eqtensor.train.student.adopt import adopt
-from ase_eqtensor.train.student.crystals import crystals, graphs, shaken, substituted
 from ase_eqtensor.train.student.fit import fit_student, lessons
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*:UserWarning:lightning", "ignore::UserWarning")

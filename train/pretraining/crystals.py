@@ -1,5 +1,5 @@
-"""The crystals on which an ensemble teaches: those of the database, shaken, and with other elements
-of the same groups in their places."""
+"""Crystals that teach without a first-principles tensor: those of the database, shaken, and with
+other elements in their places."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -19,10 +19,14 @@ from ase_eqtensor.quantities import stored
 from ase_eqtensor.train.folds import fold_of
 from ase_eqtensor.train.record import Record
 
+FOREIGN = 0.3  # share of elements for which any other may come, where compositions are to be new
+DISPLACEMENT = (0.02, 0.1)  # standard deviation in Å, drawn between these
 STRAIN = 0.02  # standard deviation of the relative change of all lengths after a substitution
 SHARE = 0.5  # of the elements that are replaced, at least one
 POWER = 8  # of the inverse distance, by which neighbours count for the size of a crystal
 AT_ONCE = 64  # records per task of another process
+NONMETALS = frozenset({1, 5, 6, 7, 8, 9, 14, 15, 16, 17, 33, 34, 35, 52, 53})
+NOBLE_GASES = frozenset({2, 10, 18, 36, 54})
 
 
 class Crystal(NamedTuple):
@@ -64,18 +68,24 @@ def _described(chosen: Sequence[Atoms]) -> list[Crystal]:
 
 
 def substituted(
-    crystal: Crystal, graph: CrystalGraph, elements: frozenset[int], random: np.random.Generator
+    crystal: Crystal,
+    graph: CrystalGraph,
+    elements: frozenset[int],
+    random: np.random.Generator,
+    foreign: float = 0.0,
 ) -> Crystal | None:
     """The crystal with some of its elements replaced by others of their group, of the same symmetry
     and with the lengths that covalent radii let expect; None where no element can be replaced.
 
-    `graph` is that of the crystal, `elements` are the atomic numbers that may be used.
+    `graph` is that of the crystal, `elements` are the atomic numbers that may be used. A share
+    `foreign` of those replaced becomes any metal, or any nonmetal, whatever they are themselves.
     """
     present = sorted(set(crystal.cell.numbers.tolist()))
     replaced: dict[int, int] = {}
     for z in random.permutation(present).tolist():
         taken = {*present, *replaced.values()}
-        choices = [other for other in _relatives(z) if other in elements - taken]
+        kin = _any(z) if foreign and random.random() < foreign else _relatives(z)
+        choices = [other for other in kin if other in elements - taken]
         if choices and (random.random() < SHARE or not replaced):
             replaced[z] = int(random.choice(choices))
     if not replaced:
@@ -118,10 +128,39 @@ def graphs(
     return made
 
 
+def unknown(
+    chosen: Sequence[Crystal],
+    cutoff: float,
+    elements: frozenset[int],
+    rounds: int,
+    seed: int,
+) -> list[Crystal]:
+    """Each crystal with other elements, in `rounds` ways, as far as no crystal has that
+    composition; in every second one atoms are displaced."""
+    random = np.random.default_rng(seed)
+    known = {crystal.formula for crystal in chosen}
+    made: list[Crystal] = []
+    for crystal in [*chosen] * rounds:
+        other = substituted(crystal, crystal.graph(cutoff), elements, random, FOREIGN)
+        if other is None or other.formula in known:
+            continue
+        if random.random() < 0.5:
+            other.cell.rattle(random.uniform(*DISPLACEMENT), rng=random)
+        made.append(other)
+    return made
+
+
 def _relatives(z: int) -> list[int]:
     """Elements of the same group; lanthanoids and actinoids are one each."""
     own = _family(z)
     return [other for other in range(1, 95) if other != z and _family(other) == own]
+
+
+def _any(z: int) -> list[int]:
+    """All nonmetals for a nonmetal, all metals for the others."""
+    if z in NONMETALS:
+        return sorted(NONMETALS)
+    return [other for other in range(1, 95) if other not in NONMETALS | NOBLE_GASES]
 
 
 def _family(z: int) -> tuple[int, str]:
