@@ -27,7 +27,9 @@ def of_trunk(recipe: Mapping) -> dict:
     (train/pretraining/), whose errors on families are the larger ones."""
     own = {k: value for k, value in comparable(recipe).items() if k not in ("student", "start")}
     branch = own.pop("branch", {"datasets": []})
-    return own | {"datasets": [d for d in own["datasets"] if d not in branch["datasets"]]}
+    trunk = {key: value for key, value in own["network"].items() if key != "odd"}
+    datasets = [d for d in own["datasets"] if d not in branch["datasets"]]
+    return own | {"datasets": datasets, "network": trunk}
 
 
 def save(path: Path, families: dict[str, Known], recipe: Mapping) -> None:

@@ -23,7 +23,7 @@ from ase_eqtensor.train.recipes.recipe import Recipe
 SCALARS, TENSORS = 96, 24  # combinations of the potential's features that are learnt
 HIDDEN = 128  # width of what makes them of the network's scalars
 FARTHEST = 5.0  # standard deviations, beyond which a feature is an outlier
-SAMPLE = 6000  # crystals from which the combinations are found
+SAMPLE = 6000  # crystals from which the combinations are found, at most
 TRUNK = ("element.", "layers.")  # parts of the network that learn, and are the beginning of others
 
 
@@ -135,7 +135,7 @@ def fit_trunk(
     folder: receives checkpoints and logs, see `fit`; an interrupted training there goes on.
     """
     L.seed_everything(recipe.seed, verbose=False)
-    combinations = Combinations.of(told[:SAMPLE])
+    combinations = Combinations.of(told[:: len(told) // SAMPLE + 1])
     taught = [Lesson(g, *combinations.apply(one)) for g, one in zip(graphs, told, strict=True)]
     val = taught[::20]
     train = [lesson for i, lesson in enumerate(taught) if i % 20]

@@ -16,12 +16,16 @@ def quantile_regression(
     scale = np.abs(design).max(axis=0)
     scale[scale == 0] = 1  # a column that nobody has
     columns = design / scale
-    solution = linprog(
-        -values,
-        A_eq=columns.T,
-        b_eq=(1 - level) * (weights @ columns),
-        bounds=np.stack([np.zeros(len(values)), weights], axis=1),
-        method="highs",
-    )
+    problem = {
+        "c": -values,
+        "A_eq": columns.T,
+        "b_eq": (1 - level) * (weights @ columns),
+        "bounds": np.stack([np.zeros(len(values)), weights], axis=1),
+    }
+    # the simplex method now and then ends without knowing whether it is there (status 15)
+    for method in ("highs", "highs-ipm"):
+        solution = linprog(**problem, method=method)
+        if solution.success:
+            break
     assert solution.success, solution.message  # the dual is feasible and bounded
     return -solution.eqlin.marginals / scale
