@@ -6,6 +6,7 @@ The crystals are those of the database with other elements, of compositions that
 no crystal that is tested on gives a lesson, whatever its fold. `start` in a recipe names the trunk.
 """
 
+import shutil
 from pathlib import Path
 from typing import Annotated
 
@@ -38,7 +39,8 @@ def main(
     elements = frozenset(int(z) for record in records for z in record.atoms.numbers)
     found = [c for c in crystals(records) if len(c.cell) <= LARGEST]
     graphs, cells = [], []
-    for crystal in unknown(found, chosen.network.cutoff, elements, ROUNDS, chosen.seed):
+    known = {record.reduced_formula for record in records}
+    for crystal in unknown(found, known, chosen.network.cutoff, elements, ROUNDS, chosen.seed):
         try:
             graphs.append(crystal.graph(chosen.network.cutoff))
         except StructureError:  # atoms too far apart for the network
@@ -50,6 +52,7 @@ def main(
     graphs, sound = map(list, zip(*pairs))
     folder = trunk.with_suffix(".tmp")
     save_file(fit_trunk(graphs, sound, chosen, folder), trunk)
+    shutil.rmtree(folder)
     print(trunk)
 
 

@@ -1,7 +1,7 @@
 """Crystals that teach without a first-principles tensor: those of the database, shaken, and with
 other elements in their places."""
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -130,15 +130,15 @@ def graphs(
 
 def unknown(
     chosen: Sequence[Crystal],
+    known: Set[str],
     cutoff: float,
     elements: frozenset[int],
     rounds: int,
     seed: int,
 ) -> list[Crystal]:
-    """Each crystal with other elements, in `rounds` ways, as far as no crystal has that
-    composition; in every second one atoms are displaced."""
+    """Each crystal with other elements, in `rounds` ways, as far as the reduced formula is none of
+    `known`; in every second one atoms are displaced."""
     random = np.random.default_rng(seed)
-    known = {crystal.formula for crystal in chosen}
     made: list[Crystal] = []
     for crystal in [*chosen] * rounds:
         other = substituted(crystal, crystal.graph(cutoff), elements, random, FOREIGN)

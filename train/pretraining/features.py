@@ -45,6 +45,7 @@ def features(cells: Sequence[Atoms], calculator: BaseCalculator) -> list[Feature
 def _read(cells: Sequence[Atoms], calculator) -> list[Features]:
     from sevenn import _keys as keys
 
+    # SevenNet has no public way to what lies between its layers
     modules = list(calculator.model._modules.items())
     *_, before, last = (i for i, (name, _) in enumerate(modules) if name.endswith(LAYER))
     data = calculator.model._preprocess(batched(cells, calculator))

@@ -32,11 +32,12 @@ from ase_eqtensor.train.recipes.recipe import load_recipe, parse_recipe
 pytestmark = pytest.mark.filterwarnings("ignore:.*:UserWarning:lightning", "ignore::UserWarning")
 logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
 ELEMENTS = frozenset(range(1, 84))
+KNOWN = {record.reduced_formula for record in records()} | {"KF"}
 
 
 @pytest.fixture(scope="module")
 def made():
-    return unknown(crystals(records()), 5.0, ELEMENTS, rounds=3, seed=0)
+    return unknown(crystals(records()), KNOWN, 5.0, ELEMENTS, rounds=3, seed=0)
 
 
 def made_up(numbers) -> Features:
@@ -48,14 +49,19 @@ def made_up(numbers) -> Features:
 
 
 def test_no_data_set_has_the_compositions(made):
-    known = {record.reduced_formula for record in records()}
-    assert len(made) > 50 and not known & {crystal.formula for crystal in made}
+    assert len(made) > 50 and not KNOWN & {crystal.formula for crystal in made}
+    halite = next(c for c in crystals(records()) if c.formula == "LiF")
+    several = [unknown([halite], known, 5.0, ELEMENTS, 60, 0) for known in (KNOWN, {"LiF"})]
+    assert ["KF" in {c.formula for c in made} for made in several] == [False, True]
 
 
 def test_foreign_elements_come_and_nonmetals_stay_nonmetals():
     (halite,) = [c for c in crystals(records()) if c.formula == "LiF"][:1]
     first, second = zip(
-        *(c.cell.numbers.tolist() for c in unknown([halite], 5.0, ELEMENTS, rounds=80, seed=1))
+        *(
+            c.cell.numbers.tolist()
+            for c in unknown([halite], KNOWN, 5.0, ELEMENTS, rounds=80, seed=1)
+        )
     )
     group, halogens = {1, 3, 11, 19, 37, 55}, {9, 17, 35, 53}
     assert set(first) - group and set(second) - halogens and halogens & set(second)
@@ -69,8 +75,8 @@ def test_every_second_one_is_shaken(made):
 
 
 def test_the_same_seed_gives_the_same_crystals(made):
-    again = unknown(crystals(records()), 5.0, ELEMENTS, rounds=3, seed=0)
-    other = unknown(crystals(records()), 5.0, ELEMENTS, rounds=3, seed=1)
+    again = unknown(crystals(records()), KNOWN, 5.0, ELEMENTS, rounds=3, seed=0)
+    other = unknown(crystals(records()), KNOWN, 5.0, ELEMENTS, rounds=3, seed=1)
     assert [c.cell for c in again] == [c.cell for c in made] != [c.cell for c in other]
 
 
