@@ -82,7 +82,8 @@ def test_the_better_one_is_believed(found):
     assert f"{figures['mean']:.3f}" in told and card.level_of_theory == "EMT"
     assert card.ionic is None and card.charges == {} and card.calculator.endswith(":EMT")
     assert card.sha256 == load_model().sha256
-    assert 0.8 <= card.calibration["elasticity_tensor"]["k_vrh_gpa"]["coverage"]["0.9"] <= 1
+    # of 49 crystals: three standard errors of the share
+    assert 0.77 <= card.calibration["elasticity_tensor"]["k_vrh_gpa"]["coverage"]["0.9"] <= 1
 
 
 def test_it_serves(found):
