@@ -24,7 +24,7 @@ def of_trunk(recipe: Mapping) -> dict:
     """What of a recipe is comparable between networks with a branch (train/branch/) and those
     without: it changes no tensor that they had before. And between networks and their students
     (train/student/), which say nearly the same, and those that began with nothing
-    (train/pretraining/), whose errors on families are the larger ones."""
+    (train/pretraining/), whose errors on unseen halides are nearly the same."""
     own = {k: value for k, value in comparable(recipe).items() if k not in ("student", "start")}
     branch = own.pop("branch", {"datasets": []})
     trunk = {key: value for key, value in own["network"].items() if key != "odd"}
