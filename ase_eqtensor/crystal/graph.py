@@ -124,13 +124,19 @@ class GraphBatch:
         return replace(self, **{name: getattr(self, name).to(device) for name in tensors})
 
 
+def order_in_batch(degree: np.ndarray) -> np.ndarray:
+    """Atoms (N,) of crystals one after another in the order of their batch, by their numbers of
+    neighbours `degree` (N,)."""
+    return np.argsort(-degree, kind="stable")
+
+
 def collate(graphs: Sequence[CrystalGraph]) -> GraphBatch:
     """Join crystals into one batch; no edge connects two of them."""
     size = np.array([len(g.numbers) for g in graphs])
     offset = np.cumsum(size) - size
     degree = np.concatenate([g.degree for g in graphs])
     first_edge = np.cumsum(degree) - degree  # of each atom
-    order = np.argsort(-degree, kind="stable")
+    order = order_in_batch(degree)
     position = np.empty_like(order)
     position[order] = np.arange(len(order))
 

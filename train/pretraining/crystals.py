@@ -140,8 +140,9 @@ def unknown(
     `known`; in every second one atoms are displaced."""
     random = np.random.default_rng(seed)
     made: list[Crystal] = []
-    for crystal in [*chosen] * rounds:
-        other = substituted(crystal, crystal.graph(cutoff), elements, random, FOREIGN)
+    pairs = [(crystal, crystal.graph(cutoff)) for crystal in chosen]
+    for crystal, graph in pairs * rounds:
+        other = substituted(crystal, graph, elements, random, FOREIGN)
         if other is None or other.formula in known:
             continue
         if random.random() < 0.5:

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
-from ase_eqtensor.crystal.graph import CrystalGraph, GraphBatch, collate
+from ase_eqtensor.crystal.graph import CrystalGraph, GraphBatch, collate, order_in_batch
 from ase_eqtensor.network.convolution import blocks_by_l
 from ase_eqtensor.network.model import TensorNetwork
 from ase_eqtensor.tensors.irreps import parse_irreps
@@ -154,7 +154,7 @@ def _loader(lessons: Sequence[Lesson], batch_size: int, **options) -> DataLoader
 
 def _collate(some: Sequence[Lesson]) -> Lessons:
     degrees = np.concatenate([lesson.graph.degree for lesson in some])
-    order = torch.from_numpy(np.argsort(-degrees, kind="stable"))  # that of `collate`
+    order = torch.from_numpy(order_in_batch(degrees))
     scalars, tensors = (torch.cat(parts)[order] for parts in list(zip(*some))[1:])
     return Lessons(collate([lesson.graph for lesson in some]), scalars, tensors)
 
