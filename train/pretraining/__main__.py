@@ -23,7 +23,7 @@ from ase_eqtensor.train.pretraining.fit import fit_trunk
 from ase_eqtensor.train.recipes.recipe import load_recipe
 
 LARGEST = 20  # atoms of the crystals that are used
-ROUNDS = 3  # of other elements for each crystal
+ROUNDS = 2  # of other elements for each crystal
 
 
 def main(

@@ -156,8 +156,9 @@ def test_a_trunk_that_is_not_there_is_refused():
         parse_recipe({"start": "7net-l3i6"})
 
 
-def test_the_shipped_trunk_fits_the_shipped_recipe():
-    recipe = load_recipe("joint")
+@pytest.mark.parametrize("name", ["joint", "joint-wide"])
+def test_shipped_trunks_fit_shipped_recipes(name):
+    recipe = load_recipe(name)
     samples = prepare(records()[:4], recipe.network.cutoff, workers=1)
     network = untrained(samples, replace(recipe, rest_epochs=1))
     shipped = load_file(recipe.trunk)
