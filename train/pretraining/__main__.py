@@ -23,7 +23,6 @@ from ase_eqtensor.train.pretraining.fit import fit_trunk
 from ase_eqtensor.train.recipes.recipe import load_recipe
 
 LARGEST = 20  # atoms of the crystals that are used
-ROUNDS = 2  # of other elements for each crystal
 
 
 def main(
@@ -31,6 +30,7 @@ def main(
     trunk: Annotated[Path, typer.Argument(help="Weights to write.")],
     recipe: Annotated[str, typer.Argument(help="Name or file of a recipe.")] = "pretraining",
     potential: Annotated[str, typer.Option(help="A potential of SevenNet.")] = "7net-l3i5",
+    rounds: Annotated[int, typer.Option(help="Of other elements for each crystal.", min=1)] = 2,
 ) -> None:
     """Make crystals, read the potential, and train."""
     refuse_existing(trunk, False)
@@ -40,7 +40,7 @@ def main(
     found = [c for c in crystals(records) if len(c.cell) <= LARGEST]
     graphs, cells = [], []
     known = {record.reduced_formula for record in records}
-    for crystal in unknown(found, known, chosen.network.cutoff, elements, ROUNDS, chosen.seed):
+    for crystal in unknown(found, known, chosen.network.cutoff, elements, rounds, chosen.seed):
         try:
             graphs.append(crystal.graph(chosen.network.cutoff))
         except StructureError:  # atoms too far apart for the network
