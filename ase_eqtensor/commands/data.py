@@ -25,8 +25,8 @@ def build(
         Path | None, typer.Option(help="Table of K and G (JSON, may be gzipped).")
     ] = None,
     labels: Annotated[
-        Path | None,
-        typer.Option(help="Labels that `eqtensor data label` made of the same crystals."),
+        list[Path] | None,
+        typer.Option(help="Labels by `eqtensor data label`, of the same crystals or of others."),
     ] = None,
     files: Annotated[
         list[Path] | None,
@@ -61,8 +61,8 @@ def build(
         fetched=fetched or (),
         mix_functionals=mix_functionals,
     )
-    if labels is not None:
-        known = read_labels(labels)
+    if labels:
+        known = [label for path in labels for label in read_labels(path)]
         sources = [*(LabelledSource(source, known) for source in sources), OwnLabels(known)]
     report = build_database(output, sources, overwrite=overwrite, progress=True)
     table = Table("data set", *(f"fold {k}" for k in range(5)), title=str(report.path))

@@ -7,6 +7,7 @@ from ase import Atoms
 from ase.geometry.dimensionality import analyze_dimensionality
 
 from ase_eqtensor.crystal.chemistry import HALOGENS, METALS, OXYGEN, chemical_class
+from ase_eqtensor.train.data.sources import LABELS
 from ase_eqtensor.train.fitting.fit import TrainingSamples
 from ase_eqtensor.train.fitting.samples import Sample
 from ase_eqtensor.train.targets import DATASETS
@@ -50,7 +51,8 @@ def without(samples: list[Sample], family: str) -> tuple[TrainingSamples, list[S
     """What a run trains on and is validated on, and the family's crystals.
 
     No composition of the family is trained on, in whatever structure; rows that follow from others
-    are not scored.
+    are not scored. What a potential alone says of other compositions stays: it can be asked about
+    any new chemistry.
     """
     belongs = {id(s): FAMILIES[family](s.record.atoms) for s in samples}
     own = [s for s in samples if belongs[id(s)] and not DATASETS[s.record.dataset].derived]
@@ -58,7 +60,9 @@ def without(samples: list[Sample], family: str) -> tuple[TrainingSamples, list[S
     rest = [
         s
         for s in samples
-        if not (belongs[id(s)] or s.record.reduced_formula in formulas or s.record.quarantine)
+        if (s.record.source == LABELS or not belongs[id(s)])
+        and s.record.reduced_formula not in formulas
+        and not s.record.quarantine
     ]
     train, val = ([s for s in rest if s.record.in_val == part] for part in (False, True))
     return TrainingSamples(train, val), [s for s in own if not s.record.quarantine]

@@ -10,6 +10,7 @@ import shutil
 from pathlib import Path
 from typing import Annotated
 
+import numpy as np
 import typer
 from safetensors.torch import save_file
 
@@ -17,7 +18,7 @@ from ase_eqtensor.errors import StructureError
 from ase_eqtensor.potential.calculators import calculator
 from ase_eqtensor.storage import refuse_existing
 from ase_eqtensor.train.data.database import read_database
-from ase_eqtensor.train.pretraining.crystals import crystals, unknown
+from ase_eqtensor.train.pretraining.crystals import crystals, displace, unknown
 from ase_eqtensor.train.pretraining.features import features
 from ase_eqtensor.train.pretraining.fit import fit_trunk
 from ase_eqtensor.train.recipes.recipe import load_recipe
@@ -40,7 +41,10 @@ def main(
     found = [c for c in crystals(records) if len(c.cell) <= LARGEST]
     graphs, cells = [], []
     known = {record.reduced_formula for record in records}
-    for crystal in unknown(found, known, chosen.network.cutoff, elements, rounds, chosen.seed):
+    random = np.random.default_rng(chosen.seed)
+    made = unknown(found, known, chosen.network.cutoff, elements, rounds, random)
+    displace(made, random)
+    for crystal in made:
         try:
             graphs.append(crystal.graph(chosen.network.cutoff))
         except StructureError:  # atoms too far apart for the network

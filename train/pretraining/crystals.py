@@ -134,21 +134,20 @@ def unknown(
     cutoff: float,
     elements: frozenset[int],
     rounds: int,
-    seed: int,
+    random: np.random.Generator,
 ) -> list[Crystal]:
     """Each crystal with other elements, in `rounds` ways, as far as the reduced formula is none of
-    `known`; in every second one atoms are displaced."""
-    random = np.random.default_rng(seed)
-    made: list[Crystal] = []
+    `known`."""
     pairs = [(crystal, crystal.graph(cutoff)) for crystal in chosen]
-    for crystal, graph in pairs * rounds:
-        other = substituted(crystal, graph, elements, random, FOREIGN)
-        if other is None or other.formula in known:
-            continue
+    made = (substituted(*pair, elements, random, FOREIGN) for pair in pairs * rounds)
+    return [one for one in made if one is not None and one.formula not in known]
+
+
+def displace(chosen: Sequence[Crystal], random: np.random.Generator) -> None:
+    """Displace the atoms of every second crystal."""
+    for crystal in chosen:
         if random.random() < 0.5:
-            other.cell.rattle(random.uniform(*DISPLACEMENT), rng=random)
-        made.append(other)
-    return made
+            crystal.cell.rattle(random.uniform(*DISPLACEMENT), rng=random)
 
 
 def _relatives(z: int) -> list[int]:

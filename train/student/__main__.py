@@ -1,11 +1,12 @@
 """Teach one network what the networks of a model say together:
 
-    python -m ase_eqtensor.train.student MODEL DATABASE FOLDER [RECIPE]
+    python -m ase_eqtensor.train.student MODEL DATABASE FOLDER [RECIPE] [--with MODEL]
 
 leaves in FOLDER a student of all networks, and for each fold one of those that left it out, on
 crystals of other folds only, as runs that `ase_eqtensor.train.release` takes; adopt.py makes a
-model of these. Finished runs are kept and interrupted ones go on; several processes may work on
-one folder.
+model of these. The networks of a further model, of whatever width, have a voice each, too; the
+student is as wide as the first, and begins as its first network. Finished runs are kept and
+interrupted ones go on; several processes may work on one folder.
 """
 
 import logging
@@ -20,6 +21,7 @@ import typer
 from ase_eqtensor.models.card import Member
 from ase_eqtensor.models.store import Model, load_model, save_model
 from ase_eqtensor.network.ensemble import select
+from ase_eqtensor.network.model import TensorNetwork
 from ase_eqtensor.train.data.database import read_database
 from ase_eqtensor.train.families.kept import comparable
 from ase_eqtensor.train.fitting.samples import prepare, training_crystals
@@ -43,8 +45,15 @@ def weights_of(folder: Path, model: str, fold: int | None) -> Path:
     return folder / name / f"{name}.safetensors"
 
 
+def voices(model: Model, fold: int | None) -> TensorNetwork:
+    """The networks of a model that left `fold` out, or all of them."""
+    if fold is ALL:
+        return model.network
+    return select(model.network, model.members_without(fold))
+
+
 def execute(
-    model: Model,
+    models: Sequence[Model],
     fold: int | None,
     records: Sequence[Record],
     pool: Sequence[Crystal],
@@ -52,14 +61,14 @@ def execute(
     weights: Path,
 ) -> None:
     """Teach the student of the members that left `fold` out, or of all, and store it with a card of
-    its own. `records` are those that the model learnt from, `pool` the crystals of all data."""
+    its own. `records` are those that the models learnt from, `pool` the crystals of all data."""
     begun = time.perf_counter()
+    model = models[0]
     learnt = [r for r in records if r.dataset in model.card.recipe["datasets"]]
     parts = Split([r for r in learnt if not r.quarantine], [], [])
     held = [r for r in learnt if r.in_val]  # which it knows, all the same
-    members = list(range(len(model.card.members)))
     if fold is not ALL:
-        parts, members = split(learnt, fold), model.members_without(fold)
+        parts = split(learnt, fold)
         pool = [c for c in pool if fold_of(c.formula) != fold and not in_val(c.formula)]
         recipe, held = replace(recipe, fold=fold), parts.val
     held = [r for r in held if DATASETS[r.dataset].holds_tensors and not r.quarantine]
@@ -68,8 +77,9 @@ def execute(
     known = {quantity.trained_on for quantity in model.quantities.values()}
     elements = frozenset.intersection(*(model.trained_elements(name) for name in known))
     asked = graphs(pool, cutoff, recipe.noise, elements, recipe.seed, fold)
-    taught = lessons(select(model.network, members), asked)
-    first = select(model.network, members[:1])
+    teachers = [voices(one, fold) for one in models]
+    taught = lessons(teachers, asked)
+    first = select(teachers[0], [0])
     scratch = weights.parent / "fit"
     network = fit_student(first, taught, val, recipe, scratch, progress=False)
     minutes = round((time.perf_counter() - begun) / 60, 1)
@@ -81,7 +91,7 @@ def execute(
         member,
         comparable(model.card.recipe)
         | {"fold": fold, "seed": recipe.seed}
-        | {"student": comparable(recipe.to_dict())},
+        | {"student": comparable(recipe.to_dict()) | {"teachers": [one.name for one in models]}},
         {"val": figures(compare(network, val, parts.train))},
     )
     save_model(network, card, weights, training_crystals(list(records)))
@@ -92,10 +102,18 @@ def main(
     database: Annotated[Path, typer.Argument(help="Training database of `eqtensor data build`.")],
     folder: Annotated[Path, typer.Argument(help="Folder of the runs, made if it is missing.")],
     recipe: Annotated[str, typer.Argument(help="Name or file of a recipe.")] = "student",
+    further: Annotated[
+        list[str] | None, typer.Option("--with", help="A further model that teaches.")
+    ] = None,
 ) -> None:
     """Do the runs that no process has done or begun yet."""
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
-    base, chosen = load_model(model), load_recipe(recipe)
+    models, chosen = [load_model(name) for name in (model, *(further or ()))], load_recipe(recipe)
+    base = models[0]
+    if strange := [other.name for other in models if _subject(other) != _subject(base)]:
+        raise typer.BadParameter(
+            f"{strange[0]} differs in folds, heads or cutoff from {base.name}: they teach no one"
+        )
     runs = {weights_of(folder, base.name, fold): fold for fold in (*base.folds, ALL)}
     for path in runs:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -105,8 +123,14 @@ def main(
         if not records:
             records = read_database(database)
             pool = crystals([r for r in records if not r.quarantine])
-        execute(base, runs[path], records, pool, chosen, path)
+        execute(models, runs[path], records, pool, chosen, path)
         print(path, flush=True)
+
+
+def _subject(model: Model) -> tuple:
+    """What the teachers of one student must have in common."""
+    architecture = model.network.architecture
+    return model.folds, architecture.heads, architecture.cutoff
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ OUTLIER = 0.1  # relative deviation from which on it counts linearly
 
 
 class Lesson(NamedTuple):
-    """A crystal and what the ensemble says of it: head -> (*head.form.shape), mean over members."""
+    """A crystal and what is taught of it: head -> (*head.form.shape), mean over all networks."""
 
     graph: CrystalGraph
     arrays: dict[str, torch.Tensor]
@@ -72,13 +72,15 @@ class StudentModule(TensorModule):
         return total
 
 
-def lessons(teacher: TensorNetwork, graphs: Sequence[CrystalGraph]) -> list[Lesson]:
-    """What `teacher` says of crystals."""
+def lessons(teachers: Sequence[TensorNetwork], graphs: Sequence[CrystalGraph]) -> list[Lesson]:
+    """What `teachers` say of crystals, each of their members with one voice."""
     taught = []
     with torch.inference_mode():
         for start in range(0, len(graphs), AT_ONCE):
             some = graphs[start : start + AT_ONCE]
-            arrays = {n: a.mean(0).float() for n, a in teacher.read(collate(some)).arrays.items()}
+            batch = collate(some)
+            said = [teacher.read(batch).arrays for teacher in teachers]
+            arrays = {n: torch.cat([one[n] for one in said]).mean(0).float() for n in said[0]}
             taught += [
                 Lesson(graph, {name: values[i].clone() for name, values in arrays.items()})
                 for i, graph in enumerate(some)

@@ -12,7 +12,7 @@ from ase import Atoms
 from ase_eqtensor.errors import DataError
 from ase_eqtensor.quantities.stiffness import STIFFNESS
 from ase_eqtensor.train.data.curation import curate
-from ase_eqtensor.train.data.sources import TEACHER
+from ase_eqtensor.train.data.sources import LABELS, TEACHER
 from ase_eqtensor.train.data.sources.base import Source
 from ase_eqtensor.train.record import STRAINED, Record, Rejection
 from ase_eqtensor.train.targets.stiffness import ELASTIC, TAUGHT, TAUGHT_COLUMN, G, K
@@ -54,9 +54,10 @@ class LabelledSource(Source):
 
 
 class OwnLabels(Source):
-    """Rows of `taught` from labels of a user's own crystals, as the potential relaxed them."""
+    """Rows of `taught` from labels of crystals that no data set has, a user's own or made-up ones
+    (train/pretraining/prototypes.py), as the potential relaxed them."""
 
-    name = "labels"
+    name = LABELS
 
     def __init__(self, labels: Iterable[Label]):
         self.labels = _by_crystal(label for label in labels if not label.dataset)
@@ -64,9 +65,10 @@ class OwnLabels(Source):
     def records(self) -> Iterator[Record | Rejection]:
         for (_, name), copies in self.labels.items():
             if 1.0 in copies:
-                row = Record(copies[1.0].atoms, "", TEACHER, name, {})
+                row = Record(copies[1.0].atoms, "", LABELS, name, {})
                 at_rest = {x: replace(y, relaxed_volume_ratio=1.0) for x, y in copies.items()}
-                yield from _rows(row, at_rest)
+                for one in _rows(row, at_rest):
+                    yield replace(one, source=LABELS) if isinstance(one, Record) else one
 
 
 def _by_crystal(labels: Iterable[Label]) -> dict[tuple[str, str], Copies]:

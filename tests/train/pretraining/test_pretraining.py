@@ -9,14 +9,23 @@ import torch
 from ase.build import bulk
 from ase.calculators.emt import EMT
 from ase.data import covalent_radii
+from ase.db import connect
 from safetensors.torch import load_file, save_file
 from training import records, small_recipe
 
-from ase_eqtensor.errors import DataError, RecipeError
+from ase_eqtensor.crystal.formula import reduced_formula
+from ase_eqtensor.errors import DataError, OutputExistsError, RecipeError
 from ase_eqtensor.potential.calculators import calculator
+from ase_eqtensor.train.data.database import write_database
 from ase_eqtensor.train.fitting.samples import prepare
 from ase_eqtensor.train.fitting.start import untrained
-from ase_eqtensor.train.pretraining.crystals import NONMETALS, crystals, unknown
+from ase_eqtensor.train.pretraining.crystals import (
+    NOBLE_GASES,
+    NONMETALS,
+    crystals,
+    displace,
+    unknown,
+)
 from ase_eqtensor.train.pretraining.features import Features, features
 from ase_eqtensor.train.pretraining.fit import (
     SCALARS,
@@ -27,6 +36,7 @@ from ase_eqtensor.train.pretraining.fit import (
     _collate,
     fit_trunk,
 )
+from ase_eqtensor.train.pretraining.prototypes import main as write_prototypes
 from ase_eqtensor.train.recipes.recipe import load_recipe, parse_recipe
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*:UserWarning:lightning", "ignore::UserWarning")
@@ -35,9 +45,16 @@ ELEMENTS = frozenset(range(1, 84))
 KNOWN = {record.reduced_formula for record in records()} | {"KF"}
 
 
+def made_by(seed):
+    random = np.random.default_rng(seed)
+    made = unknown(crystals(records()), KNOWN, 5.0, ELEMENTS, 3, random)
+    displace(made, random)
+    return made
+
+
 @pytest.fixture(scope="module")
 def made():
-    return unknown(crystals(records()), KNOWN, 5.0, ELEMENTS, rounds=3, seed=0)
+    return made_by(0)
 
 
 def made_up(numbers) -> Features:
@@ -51,7 +68,10 @@ def made_up(numbers) -> Features:
 def test_no_data_set_has_the_compositions(made):
     assert len(made) > 50 and not KNOWN & {crystal.formula for crystal in made}
     halite = next(c for c in crystals(records()) if c.formula == "LiF")
-    several = [unknown([halite], known, 5.0, ELEMENTS, 60, 0) for known in (KNOWN, {"LiF"})]
+    several = [
+        unknown([halite], known, 5.0, ELEMENTS, 60, np.random.default_rng(0))
+        for known in (KNOWN, {"LiF"})
+    ]
     assert ["KF" in {c.formula for c in made} for made in several] == [False, True]
 
 
@@ -60,7 +80,7 @@ def test_foreign_elements_come_and_nonmetals_stay_nonmetals():
     first, second = zip(
         *(
             c.cell.numbers.tolist()
-            for c in unknown([halite], KNOWN, 5.0, ELEMENTS, rounds=80, seed=1)
+            for c in unknown([halite], KNOWN, 5.0, ELEMENTS, 80, np.random.default_rng(1))
         )
     )
     group, halogens = {1, 3, 11, 19, 37, 55}, {9, 17, 35, 53}
@@ -74,9 +94,23 @@ def test_every_second_one_is_shaken(made):
     assert 0.2 < len(shaken) / len(made) < 0.8
 
 
+def test_prototypes_are_new_and_each_comes_once(tmp_path):
+    database, output = tmp_path / "crystals.db", tmp_path / "prototypes.db"
+    write_database(database, records())
+    write_prototypes(database, output, rounds=20, max_atoms=2, cutoff=5.0, seed=0)
+    with connect(output) as rows:
+        made = [row.toatoms() for row in rows.select()]
+    known = {record.reduced_formula for record in records()}
+    formulas = [reduced_formula(atoms) for atoms in made]
+    assert len(set(formulas)) == len(formulas) > 30 and not known & set(formulas)
+    assert all(atoms.pbc.all() and len(atoms) <= 2 for atoms in made)
+    assert not NOBLE_GASES & {int(z) for atoms in made for z in atoms.numbers}
+    with pytest.raises(OutputExistsError):
+        write_prototypes(database, output)
+
+
 def test_the_same_seed_gives_the_same_crystals(made):
-    again = unknown(crystals(records()), KNOWN, 5.0, ELEMENTS, rounds=3, seed=0)
-    other = unknown(crystals(records()), KNOWN, 5.0, ELEMENTS, rounds=3, seed=1)
+    again, other = made_by(0), made_by(1)
     assert [c.cell for c in again] == [c.cell for c in made] != [c.cell for c in other]
 
 

@@ -10,6 +10,7 @@ from ase import Atoms
 from ase.build import bulk
 from networks import tiny_network
 from training import records, released, small_recipe
+from typer import BadParameter
 
 from ase_eqtensor import EqTensorCalculator
 from ase_eqtensor.crystal.formula import reduced_formula
@@ -97,7 +98,7 @@ def test_it_comes_to_say_what_the_ensemble_says(tmp_path):
     ensemble = merge([tiny_network(seed, 0.03, cutoff=4.5) for seed in (0, 1, 2)])
     found = [*crystals(records()), *pool()]
     asked = graphs(found, 4.5, 0.05, ELEMENTS, 0)
-    taught = lessons(ensemble, asked)
+    taught = lessons([select(ensemble, [0, 1]), select(ensemble, [2])], asked)
     recipe = replace(small_recipe(epochs=12), learning_rate=1e-2)
     first = select(ensemble, [0])
     student = fit_student(first, taught, [], recipe, tmp_path, progress=False)
@@ -179,6 +180,12 @@ def test_finished_students_are_kept(adopted):
     assert dates == {path: path.stat().st_mtime_ns for path in dates}
 
 
+def test_teachers_must_have_left_the_same_folds_out(adopted):
+    student, *_, arguments = adopted
+    with pytest.raises(BadParameter, match="pupil differs in folds"):
+        main(*arguments, further=[str(student.weights)])
+
+
 def test_students_of_a_fold_never_see_it(adopted, monkeypatch):
     """Neither as data nor by another composition's elements."""
     from ase_eqtensor.train.student import __main__ as module
@@ -194,7 +201,7 @@ def test_students_of_a_fold_never_see_it(adopted, monkeypatch):
     read = read_database(database)
     for fold in (0, 1, ALL):
         with pytest.raises(KeyboardInterrupt):
-            module.execute(base, fold, read, crystals(read), small_recipe(), folder / "none")
+            module.execute([base], fold, read, crystals(read), small_recipe(), folder / "none")
     for (formulas, without), fold in zip(asked, (0, 1, ALL)):
         assert without == fold
         held = {f for f in formulas if fold_of(f) == fold or in_val(f)}

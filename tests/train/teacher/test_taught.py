@@ -164,6 +164,7 @@ def test_labels_of_crystals_of_ones_own(files):
     assert list(OwnLabels(read_labels(labels)).records()) == []
     relaxed, copy = OwnLabels(own).records()
     assert (relaxed.dataset, relaxed.source_id, copy.source_id) == ("taught", "sound", "sound@0.9")
+    assert relaxed.source == copy.source == "labels"
     assert relaxed.atoms == own[0].atoms and copy.atoms == own[1].atoms
     k, g = averages(ROCKSALT * GPA)
     expected = [k, g / SHEAR["oxides"]]
