@@ -22,7 +22,7 @@ from ase_eqtensor.train.card import table  # noqa: E402
 from ase_eqtensor.train.data.database import read_database  # noqa: E402
 from ase_eqtensor.train.folds import split  # noqa: E402
 
-MODELS = ["joint-v2", "joint-v6", "joint-v7"]
+MODELS = ["joint-v2", "joint-v8"]
 CRYSTALS, ROUNDS = 160, 7
 
 

@@ -76,7 +76,7 @@ def row(name: str, values: np.ndarray) -> list[str]:
 
 def main(
     database: Annotated[Path, typer.Argument(help="Training database.")],
-    model: Annotated[str, typer.Argument(help="Name or weights of a model.")] = "joint-v6",
+    model: Annotated[str, typer.Argument(help="Name or weights of a model.")] = "joint-v8-folds",
 ) -> None:
     """Print the table."""
     found, values = judged(held_out(load_model(model)), read_database(database))

@@ -2,8 +2,8 @@
 
     python -m studies.student TEACHERS STUDENTS DATABASE
 
-TEACHERS is an ensemble, such as joint-v6, STUDENTS the model of its students of the folds,
-joint-v7-folds. Printed are median / mean error of each tensor, mean over the folds: of single
+TEACHERS is an ensemble, such as joint-wide, STUDENTS the model of its students of the folds,
+joint-v8-folds. Printed are median / mean error of each tensor, mean over the folds: of single
 networks, of those that left a fold out together, of their student.
 """
 

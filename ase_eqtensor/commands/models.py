@@ -35,7 +35,7 @@ def models(
     mean errors by the network alone and by both.
 
     Examples: eqtensor models
-    eqtensor models joint-v6 --verbose
+    eqtensor models joint-v8-folds --verbose
     """
     console = Console(highlight=False)
     loaded = [load_model(one) for one in ([name] if name else available_models())]

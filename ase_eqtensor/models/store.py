@@ -34,7 +34,7 @@ from .training_crystals import TrainingCrystal, find, load_crystals, save_crysta
 from .uncertainty import ErrorModel
 from .upgrade import CARD_FORMAT, upgrade_architecture
 
-DEFAULT_MODEL = "joint-v7"
+DEFAULT_MODEL = "joint-v8"
 FOLDS = "-folds"  # after the name of a student: those of each fold, see `held_out`
 PARTNER = ".partner.json"  # how files end that say what a potential is worth beside a model
 

@@ -69,7 +69,7 @@ def test_gpa(calc):
 def test_shipped_model_has_bounds():
     from ase_eqtensor.matcalc import TensorCalc
 
-    ours = TensorCalc("joint-v7").calc(CRYSTALS["rocksalt"])
+    ours = TensorCalc("joint-v8").calc(CRYSTALS["rocksalt"])
     low, high = ours["bounds"]["k_vrh_gpa"]
     assert 50 < low < ours["bulk_modulus_vrh"] / GPa < high < 400
     assert 0 < ours["relative_error_bounds"]["elasticity_tensor"] < 1

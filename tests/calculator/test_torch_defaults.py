@@ -106,7 +106,7 @@ def test_symbols_that_e3nn_makes(setting):
 PLAIN = """
 from ase.build import bulk
 from ase_eqtensor import EqTensorCalculator
-calc = EqTensorCalculator("joint-v7")
+calc = EqTensorCalculator("joint-v8")
 atoms = bulk("MgO", "rocksalt", a=4.21)
 calc.get_property("elasticity_tensor", atoms)
 calc.predict([atoms, bulk("Si") * (1, 1, 2)])

@@ -165,20 +165,20 @@ def test_screen_and_its_failures(runner, tmp_path):
 
 def test_models_lists_them(runner):
     text = runner.invoke(app, ["models"]).stdout
-    assert "joint-v7 --partner 7net-l3i5: stiffness 0.1" in text
-    assert "joint-v7 (default)" in text and "joint-v7-folds" in text
+    assert "joint-v8 --partner 7net-l3i5: stiffness 0.1" in text
+    assert "joint-v8 (default)" in text and "joint-v8-folds" in text
 
 
 def test_models_tells_what_the_card_says(runner):
-    text = runner.invoke(app, ["models", "joint-v6", "--verbose"]).stdout
-    card = load_model("joint-v6").card
+    text = runner.invoke(app, ["models", "joint-v8-folds", "--verbose"]).stdout
+    card = load_model("joint-v8-folds").card
     figures = card.figures_of("out_of_fold")["elasticity_tensor"]
     told = [*card.limits, *card.data_citation, card.intended_use, "elastic: 1181"]
-    told += [f"stiffness: {card.level_of_theory['elasticity_tensor']}", "10 networks, 7"]
-    told += [f"stiffness: mean {figures['mean_relative']['value']:.3f}", "layered crystals 23 %"]
+    told += [f"stiffness: {card.level_of_theory['elasticity_tensor']}", "5 networks, 9"]
+    told += [f"stiffness: mean {figures['mean_relative']['value']:.3f}", "layered crystals 31 %"]
     told += ["eps_inf: 63, without He Ne Ar Kr Tc"]
-    assert [line for line in told if line not in text] == [] and "joint-v7" not in text
-    assert "joint-v7-folds" in runner.invoke(app, ["models", "-v"]).stdout
+    assert [line for line in told if line not in text] == [] and "joint-v2" not in text
+    assert "joint-v8-folds" in runner.invoke(app, ["models", "-v"]).stdout
 
 
 @pytest.mark.parametrize("debug", [False, True])

@@ -113,8 +113,8 @@ def test_messages_say_what_helps_on_the_command_line(run, tmp_path):
     assert "--symprec 0.0: choose a length" in told(MGO, "--symprec", "0")
     assert "--workers 0: choose a number" in told(MGO, "--workers", "0")
     assert "did you mean 'elasticity'?" in told(MGO, "--quantities", "elastisity")
-    unknown = CliRunner().invoke(app, ["predict", MGO, "--model", "joint6"])
-    assert "did you mean 'joint-v6'?" in str(unknown.exception)
+    unknown = CliRunner().invoke(app, ["predict", MGO, "--model", "joint8"])
+    assert "did you mean 'joint-v8'?" in str(unknown.exception)
     missing = CliRunner().invoke(app, ["predict", MGO, "--model", "mine.safetensors"])
     assert "there is no file mine.safetensors" in str(missing.exception)
 

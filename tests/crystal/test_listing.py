@@ -29,7 +29,7 @@ EVERY = dict(max_examples=100, deadline=None, derandomize=True)
 
 @pytest.fixture(scope="module")
 def calculator():
-    return EqTensorCalculator("joint-v7", dtype="float64", allow_untrained_elements=True)
+    return EqTensorCalculator("joint-v8", dtype="float64", allow_untrained_elements=True)
 
 
 def noisy(name: str, noise: float, strain: float, rng: np.random.Generator) -> Atoms:

@@ -159,7 +159,7 @@ def attempt(number: int, seed: int, folder: Path, sound: dict, calculator) -> tu
 
 def run(inputs: range, seed: int = 0) -> tuple[Counter, list[str]]:
     """Count of (kind, outcome), and a line for every broken promise."""
-    calculator = EqTensorCalculator("joint-v7", allow_untrained_elements=True)
+    calculator = EqTensorCalculator("joint-v8", allow_untrained_elements=True)
     outcomes: Counter = Counter()
     broken = []
     with tempfile.TemporaryDirectory() as name, warnings.catch_warnings():

@@ -146,7 +146,7 @@ def test_databases_select_on_scalars_that_pymatgen_confirms(pair, tmp_path):
 
 def test_flags_and_error_bounds_are_keys():
     metal = bulk("Al", cubic=True)
-    prediction = EqTensorCalculator("joint-v7").predict([metal])[0]
+    prediction = EqTensorCalculator("joint-v8").predict([metal])[0]
     found = searchable(freeze(metal, prediction))
     assert found["likely_metal"] is True
     bound = prediction.uncertainty["elasticity_tensor"].relative_error[0.9]

@@ -130,7 +130,7 @@ def test_calibration_of_the_shipped_models(name):
         # of a piezoelectric tensor nothing tells beforehand how far off it is
         told = property_name not in ("compliance_tensor", "piezoelectric_tensor")
         if told and name == DEFAULT_MODEL:
-            # below 1 with the spread of several networks (joint-v6), which a student lacks
+            # below 1 with the spread of several networks, which a student lacks
             assert entry["relative_error"]["width"]["0.9"] < 1.02
             flagged = entry["flagged"]
             assert 0.03 < flagged["share"] < 0.15
@@ -165,7 +165,7 @@ def test_the_shipped_partner():
     for name in ("elasticity_tensor", "dielectric_tensor", "moduli"):
         figures = card.figures[name]
         assert figures["mean"] < 0.93 * figures["network_mean"], name
-        assert figures["used"] > 0.88 and figures["better"] > 0.55
+        assert figures["used"] > 0.88 and figures["better"] > 0.54
     for name, entry in card.calibration.items():
         for error in entry.keys() - {"flagged"}:
             assert 0.86 <= entry[error]["coverage"]["0.9"] <= 0.94, (name, error)

@@ -179,7 +179,7 @@ def test_unknown_partners_are_refused(tmp_path, weights):
         EqTensorCalculator(partner="7net-x")
     with pytest.raises(SettingError, match="EMT.*calibrate-partner"):
         EqTensorCalculator(partner=EMT())
-    with pytest.raises(SettingError, match="other weights.*joint-v7"):
+    with pytest.raises(SettingError, match="other weights.*joint-v8"):
         EqTensorCalculator(str(weights), partner=written(tmp_path))
     with pytest.raises(SettingError, match="measured.*choose one"):
         EqTensorCalculator(partner=written(tmp_path), level="measured")

@@ -14,7 +14,7 @@ from ase_eqtensor.files.database import from_row
 from ase_eqtensor.screening import fingerprint
 
 MGO, SILICON = bulk("MgO", "rocksalt", a=4.21), bulk("Si")
-MODEL = "joint-v7"
+MODEL = "joint-v8"
 
 
 def formulas(path) -> list[str]:

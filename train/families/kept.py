@@ -12,6 +12,7 @@ import numpy as np
 from ase_eqtensor.train.scoring.deviations import Deviations, Known
 
 LEFT_OUT = Path(__file__).with_name("left-out.npz")
+WIDTHS = ("hidden", "output", "embedding")  # fields of Architecture
 SEPARATOR = "|"  # of family, quantity and error in the names of columns
 
 
@@ -24,10 +25,10 @@ def of_trunk(recipe: Mapping) -> dict:
     """What of a recipe is comparable between networks with a branch (train/branch/) and those
     without: it changes no tensor that they had before. And between networks and their students
     (train/student/), which say nearly the same, and those that began with nothing
-    (train/pretraining/), whose errors on unseen halides are nearly the same."""
+    (train/pretraining/) or are narrower, whose errors on unseen halides are nearly the same."""
     own = {k: value for k, value in comparable(recipe).items() if k not in ("student", "start")}
     branch = own.pop("branch", {"datasets": []})
-    trunk = {key: value for key, value in own["network"].items() if key != "odd"}
+    trunk = {k: value for k, value in own["network"].items() if k not in ("odd", *WIDTHS)}
     datasets = [d for d in own["datasets"] if d not in branch["datasets"]]
     return own | {"datasets": datasets, "network": trunk}
 
@@ -57,7 +58,7 @@ def load(recipe: Mapping, path: Path = LEFT_OUT) -> dict[str, Known]:
     """The errors that `save` wrote; none if they are by networks of another recipe."""
     with np.load(path) as file:
         columns = dict(file)
-    if json.loads(str(columns["recipe"])) != json.loads(json.dumps(of_trunk(recipe))):
+    if of_trunk(json.loads(str(columns["recipe"]))) != json.loads(json.dumps(of_trunk(recipe))):
         return {}
     names, table = columns["names"].tolist(), columns["features"].astype(float)
     families: dict[str, Known] = {}

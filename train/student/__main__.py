@@ -114,7 +114,8 @@ def main(
         raise typer.BadParameter(
             f"{strange[0]} differs in folds, heads or cutoff from {base.name}: they teach no one"
         )
-    runs = {weights_of(folder, base.name, fold): fold for fold in (*base.folds, ALL)}
+    longest_first = (ALL, *base.folds)
+    runs = {weights_of(folder, base.name, fold): fold for fold in longest_first}
     for path in runs:
         path.parent.mkdir(parents=True, exist_ok=True)
     records: list[Record] = []  # read for the first run that is left

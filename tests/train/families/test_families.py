@@ -133,6 +133,8 @@ def test_errors_are_kept(weights, samples, tmp_path):
             assert found.features.keys() == expected.features.keys()
             for feature, values in expected.features.items():
                 np.testing.assert_allclose(found.features[feature], values, rtol=1e-6, atol=1e-6)
+    wider = recipe | {"network": recipe["network"] | {"hidden": "32x0e + 8x1o + 8x2e"}}
+    assert kept.load(wider, tmp_path / "errors.npz").keys() == {"halides"}
     assert kept.load(recipe | {"epochs": 99}, tmp_path / "errors.npz") == {}
 
 
