@@ -50,7 +50,7 @@ def build(
     with extra("data"):
         from ase_eqtensor.train.data.database import build_database
         from ase_eqtensor.train.data.sources import collect
-        from ase_eqtensor.train.teacher.labels import read_labels
+        from ase_eqtensor.train.teacher.labels import read_label_files
         from ase_eqtensor.train.teacher.source import LabelledSource, OwnLabels
 
     sources = collect(
@@ -62,7 +62,7 @@ def build(
         mix_functionals=mix_functionals,
     )
     if labels:
-        known = [label for path in labels for label in read_labels(path)]
+        known = read_label_files(labels)
         sources = [*(LabelledSource(source, known) for source in sources), OwnLabels(known)]
     report = build_database(output, sources, overwrite=overwrite, progress=True)
     table = Table("data set", *(f"fold {k}" for k in range(5)), title=str(report.path))

@@ -4,7 +4,7 @@ The first line is the header: the calculator, its library and level of theory, a
 relaxation and finite strains. A failure has `id`, `dataset`, `formula`, `volume_ratio` and `error`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
@@ -159,6 +159,22 @@ def read_labels(path: Path) -> list[Label]:
     if not labels:
         raise DataError(f"{path} has no label yet")
     return labels
+
+
+def read_label_files(paths: Iterable[Path]) -> list[Label]:
+    """The labels of several files. Raises DataError as `read_labels`, or if two of the files label
+    the same crystal at the same volume: neither is better by itself."""
+    found: dict[Key, tuple[Path, Label]] = {}
+    for path in paths:
+        for label in read_labels(path):
+            key = label.dataset, label.id, label.volume_ratio
+            other, _ = found.setdefault(key, (path, label))
+            if other != path:
+                raise DataError(
+                    f"{other} and {path} both label {label.id} ({label.formula}) at "
+                    f"{label.volume_ratio:g} of its volume: leave out one of the files"
+                )
+    return [label for _, label in found.values()]
 
 
 def read_failures(path: Path) -> Iterator[dict]:

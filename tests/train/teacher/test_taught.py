@@ -23,7 +23,7 @@ from ase_eqtensor.train.data.sources.base import Source
 from ase_eqtensor.train.data.sources.moduli import ModuliSource
 from ase_eqtensor.train.record import Record, Rejection
 from ase_eqtensor.train.targets import DATASETS
-from ase_eqtensor.train.teacher.labels import Label, read_labels
+from ase_eqtensor.train.teacher.labels import Label, read_label_files, read_labels
 from ase_eqtensor.train.teacher.shear import SHEAR, family
 from ase_eqtensor.train.teacher.source import LabelledSource, OwnLabels
 from ase_eqtensor.train.teacher.taught import taught_stiffness
@@ -171,6 +171,19 @@ def test_labels_of_crystals_of_ones_own(files):
     np.testing.assert_allclose(averages(relaxed.targets["taught_stiffness"]), expected, rtol=1e-7)
     # beside the rows of other sources they change nothing
     assert len(list(LabelledSource(moduli, own).records())) == len(list(moduli.records()))
+
+
+def test_no_crystal_is_labelled_by_two_files(files, tmp_path):
+    labels, _ = files
+    own, again = tmp_path / "own.jsonl", tmp_path / "again.jsonl"
+    unlike = labels.read_text().replace('"id": "', '"id": "own-').replace('"id":"', '"id":"own-')
+    own.write_text(unlike)
+    again.write_text(unlike)
+    known = read_labels(labels)
+    both = read_label_files([labels, own])
+    assert both[: len(known)] == known and len(both) == 2 * len(known)
+    with pytest.raises(DataError, match="both label own-sound .* leave out one of the files"):
+        read_label_files([labels, own, again])
 
 
 @pytest.mark.parametrize("factor", [1.05, 3.0])
