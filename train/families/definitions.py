@@ -7,7 +7,7 @@ from ase import Atoms
 from ase.geometry.dimensionality import analyze_dimensionality
 
 from ase_eqtensor.crystal.chemistry import HALOGENS, METALS, OXYGEN, chemical_class
-from ase_eqtensor.train.data.sources import LABELS
+from ase_eqtensor.train.data.sources import LABELS_ALONE
 from ase_eqtensor.train.fitting.fit import TrainingSamples
 from ase_eqtensor.train.fitting.samples import Sample
 from ase_eqtensor.train.targets import DATASETS
@@ -60,7 +60,7 @@ def without(samples: list[Sample], family: str) -> tuple[TrainingSamples, list[S
     rest = [
         s
         for s in samples
-        if (s.record.source == LABELS or not belongs[id(s)])
+        if (s.record.source == LABELS_ALONE or not belongs[id(s)])
         and s.record.reduced_formula not in formulas
         and not s.record.quarantine
     ]

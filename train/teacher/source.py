@@ -12,7 +12,7 @@ from ase import Atoms
 from ase_eqtensor.errors import DataError
 from ase_eqtensor.quantities.stiffness import STIFFNESS
 from ase_eqtensor.train.data.curation import curate
-from ase_eqtensor.train.data.sources import LABELS, TEACHER
+from ase_eqtensor.train.data.sources import LABELS_ALONE, TEACHER
 from ase_eqtensor.train.data.sources.base import Source
 from ase_eqtensor.train.record import STRAINED, Record, Rejection
 from ase_eqtensor.train.targets.stiffness import ELASTIC, TAUGHT, TAUGHT_COLUMN, G, K
@@ -50,14 +50,14 @@ class LabelledSource(Source):
         for row in self.source.records():
             yield row
             if isinstance(row, Record) and (row.dataset, row.source_id) in self.labels:
-                yield from _rows(row, self.labels[row.dataset, row.source_id])
+                yield from _rows(row, self.labels[row.dataset, row.source_id], TEACHER)
 
 
 class OwnLabels(Source):
     """Rows of `taught` from labels of crystals that no data set has, a user's own or made-up ones
     (train/pretraining/prototypes.py), as the potential relaxed them."""
 
-    name = LABELS
+    name = LABELS_ALONE
 
     def __init__(self, labels: Iterable[Label]):
         self.labels = _by_crystal(label for label in labels if not label.dataset)
@@ -65,10 +65,9 @@ class OwnLabels(Source):
     def records(self) -> Iterator[Record | Rejection]:
         for (_, name), copies in self.labels.items():
             if 1.0 in copies:
-                row = Record(copies[1.0].atoms, "", LABELS, name, {})
+                row = Record(copies[1.0].atoms, "", LABELS_ALONE, name, {})
                 at_rest = {x: replace(y, relaxed_volume_ratio=1.0) for x, y in copies.items()}
-                for one in _rows(row, at_rest):
-                    yield replace(one, source=LABELS) if isinstance(one, Record) else one
+                yield from _rows(row, at_rest, LABELS_ALONE)
 
 
 def _by_crystal(labels: Iterable[Label]) -> dict[tuple[str, str], Copies]:
@@ -79,8 +78,8 @@ def _by_crystal(labels: Iterable[Label]) -> dict[tuple[str, str], Copies]:
     return dict(found)
 
 
-def _rows(row: Record, copies: Copies) -> Iterator[Record | Rejection]:
-    """The rows of `taught` that a row and the labels of its crystal give."""
+def _rows(row: Record, copies: Copies, source: str) -> Iterator[Record | Rejection]:
+    """The rows of `taught` that a row and the labels of its crystal give, of a source."""
     relaxed = copies.get(1.0)
     if relaxed is None:
         return
@@ -92,7 +91,7 @@ def _rows(row: Record, copies: Copies) -> Iterator[Record | Rejection]:
     if known is None:
         return
     if row.dataset != ELASTIC.name:
-        yield _record(row.atoms, row.source_id, known)
+        yield _record(row.atoms, source, row.source_id, known)
     for ratio, copy in sorted(copies.items()):
         if ratio == 1:
             continue
@@ -101,7 +100,7 @@ def _rows(row: Record, copies: Copies) -> Iterator[Record | Rejection]:
             yield Rejection(TAUGHT.name, name, copy.formula, unsound)
             continue
         labels = np.array(copy.stiffness_gpa), np.array(relaxed.stiffness_gpa)
-        yield _record(_strained(copy), name, strained_stiffness(known, *labels))
+        yield _record(_strained(copy), source, name, strained_stiffness(known, *labels))
 
 
 def _known(row: Record, relaxed: Label) -> np.ndarray | None:
@@ -121,8 +120,8 @@ def _known(row: Record, relaxed: Label) -> np.ndarray | None:
     return taught_stiffness(np.array(relaxed.stiffness_gpa), k, g)
 
 
-def _record(atoms: Atoms, name: str, stiffness: np.ndarray) -> Record:
-    return Record(atoms, TAUGHT.name, TEACHER, name, {TAUGHT_COLUMN: stiffness})
+def _record(atoms: Atoms, source: str, name: str, stiffness: np.ndarray) -> Record:
+    return Record(atoms, TAUGHT.name, source, name, {TAUGHT_COLUMN: stiffness})
 
 
 def _strained(copy: Label) -> Atoms:

@@ -11,7 +11,7 @@ from training import records, small_recipe
 from ase_eqtensor.models.store import load_model
 from ase_eqtensor.train.calibrate import main as calibrate
 from ase_eqtensor.train.data.database import read_database, write_database
-from ase_eqtensor.train.data.sources import LABELS
+from ase_eqtensor.train.data.sources import LABELS_ALONE
 from ase_eqtensor.train.families import kept
 from ase_eqtensor.train.families.definitions import FAMILIES, without
 from ase_eqtensor.train.families.runs import execute, networks, predictions, weights_of
@@ -54,8 +54,8 @@ def test_nothing_of_a_family_is_trained_on(samples):
 def test_what_only_a_potential_knows_of_a_family_stays():
     """Other compositions than those that are scored, that is."""
     copied = next(r for r in records() if FAMILIES["halides"](r.atoms) and r.dataset == "taught")
-    made_up = replace(copied, source=LABELS, reduced_formula="CsAtF")
-    same = replace(copied, source=LABELS)
+    made_up = replace(copied, source=LABELS_ALONE, reduced_formula="CsAtF")
+    same = replace(copied, source=LABELS_ALONE)
     chosen = prepare([*records(), made_up, same], 4.5, workers=1)
     parts, _ = without(chosen, "halides")
     trained = [sample.record for sample in (*parts.train, *parts.val)]

@@ -26,7 +26,7 @@ FUNCTIONAL = {
 }
 
 TEACHER = "teacher"  # what rows taught by a potential name as their source
-LABELS = "labels"  # and those of crystals of which only the potential knows
+LABELS_ALONE = "labels"  # and those of crystals of which only the potential knows
 
 # By data set and source, for the cards of models.
 LEVEL_OF_THEORY = {
@@ -43,7 +43,7 @@ LEVEL_OF_THEORY = {
     ("taught", TEACHER): (
         "labels of the potential 7net-l3i5, with K and G from PBE or PBE+U where these are known"
     ),
-    ("taught", LABELS): "labels of the potential 7net-l3i5",
+    ("taught", LABELS_ALONE): "labels of the potential 7net-l3i5",
     ("moduli", ModuliSource.name): "K and G only: PBE or PBE+U, Materials Project 2025",
 }
 NOT_STATED = "the user's own data, level of theory not stated"
